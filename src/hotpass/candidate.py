@@ -1,0 +1,308 @@
+"""What a gate may read: the candidate, its champion, and all evidence about both.
+
+A Candidate loads nothing until a gate asks (`Sources` does the loading, in batches), and remembers every value that was
+read, so that the record of a decision shows exactly what it rests on. This module does no I/O and knows no MLflow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from hotpass.verdicts import Identity, Json
+
+
+class Dataset(NamedTuple):
+    """A data set logged as input of a run. `context` is what it was used for: `training`, `validation`, …"""
+
+    name: str
+    digest: str
+    context: str = ""
+
+
+class Metric(NamedTuple):
+    """One logged metric value and where it was found."""
+
+    name: str
+    value: float
+    source: str  # "logged model" or "run"
+    dataset: str = ""  # the data set it was measured on, where known
+    dataset_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """A model version as the registry has it. Times are timezone-aware."""
+
+    model: str
+    version: int
+    created_at_ms: int
+    stage: str
+    source: str = ""
+    run_id: str = ""
+    model_id: str = ""
+    aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    updated_at_ms: int = 0
+    workspace: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """The run that made a version."""
+
+    run_id: str
+    experiment_id: str = ""
+    started_at: datetime | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    datasets: tuple[Dataset, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedModelFacts:
+    """MLflow 3's LoggedModel behind a version. `metrics` newest last."""
+
+    model_id: str
+    experiment_id: str = ""
+    metrics: tuple[Metric, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    artifact_location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """What the MLmodel file of a version says. `inputs` and `outputs` are column names and types, as text."""
+
+    inputs: tuple[tuple[str, str], ...] | None = None
+    outputs: tuple[tuple[str, str], ...] | None = None
+    has_input_example: bool = False
+    flavors: tuple[str, ...] = ()
+    #: For each flavor that says so, how the model is serialised: {"sklearn": "skops"}.
+    serialization: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stay(NamedTuple):
+    """An unbroken stay of a version in a stage, by the ledger. `until` is None while it lasts."""
+
+    stage: str
+    since: datetime
+    until: datetime | None
+    record_id: str
+
+
+class Sources(Protocol):
+    """What loads evidence about one version when it is first asked for. Each call returns the same value again."""
+
+    def run(self) -> RunFacts | None: ...
+    def logged_model(self) -> LoggedModelFacts | None: ...
+    def model_file(self) -> ModelFile | None: ...
+    def model_tags(self) -> Mapping[str, str]: ...
+    def stays(self) -> Sequence[Stay]: ...
+    def evidence(self, name: str) -> Json: ...
+
+
+def plain(value: Any) -> Json:
+    """`value` as JSON has it: NaN and infinities, which JSON lacks, become their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value
+
+
+class Subject:
+    """A model version and its evidence. The candidate is one, and so is its champion."""
+
+    __slots__ = ("_prefix", "_sources", "facts", "identity", "read")
+
+    def __init__(
+        self,
+        facts: VersionFacts,
+        sources: Sources,
+        *,
+        artifact_digest: str = "",
+        read: dict[str, Json] | None = None,
+        prefix: str = "",
+    ) -> None:
+        self.facts = facts
+        self.identity = Identity(
+            facts.workspace, facts.model, facts.version, facts.created_at_ms, artifact_digest
+        )
+        #: Everything read so far, by a dotted name: `metrics.roc_auc`, `champion.metrics.roc_auc`, `run.tags.owner`.
+        self.read: dict[str, Json] = {} if read is None else read
+        self._sources = sources
+        self._prefix = prefix
+
+    @property
+    def model(self) -> str:
+        return self.facts.model
+
+    @property
+    def version(self) -> int:
+        return self.facts.version
+
+    def metric(self, name: str, dataset: str | None = None) -> Metric | None:
+        """The metric `name`: of the LoggedModel first, then of the run; None where neither logged it.
+
+        With `dataset`, only a value measured on the data set of that name counts. A run's metric counts as measured on
+        a data set only where the run has exactly one.
+        """
+        key = f"{self._prefix}metrics.{name}" if dataset is None else f"{self._prefix}metrics.{name}@{dataset}"
+        logged = self._sources.logged_model()
+        found: Metric | None = None
+        if logged is not None:
+            for metric in reversed(logged.metrics):
+                if metric.name == name and (dataset is None or metric.dataset == dataset):
+                    found = metric
+                    break
+        if found is None:
+            run = self._sources.run()
+            if run is not None and name in run.metrics:
+                only = run.datasets[0] if len(run.datasets) == 1 else None
+                if dataset is None or (only is not None and only.name == dataset):
+                    found = Metric(
+                        name, run.metrics[name], "run", only.name if only else "", only.digest if only else ""
+                    )
+        if found is None:
+            self.read[key] = None
+            return None
+        snapshot: dict[str, Json] = {"value": plain(found.value), "source": found.source}
+        if found.dataset:
+            snapshot["dataset"] = found.dataset
+            snapshot["dataset_digest"] = found.dataset_digest
+        self.read[key] = snapshot
+        return found
+
+    def metric_names(self) -> list[str]:
+        """Names of all logged metrics, sorted; for messages."""
+        logged, run = self._sources.logged_model(), self._sources.run()
+        names = {metric.name for metric in logged.metrics} if logged else set()
+        return sorted(names | set(run.metrics if run else ()))
+
+    def tag(self, name: str, on: str = "version") -> str | None:
+        """The tag `name` on the `version`, its `run`, or the registered `model`; None where it is not set."""
+        value = self.tags(on).get(name)
+        self.read[f"{self._prefix}{on}.tags.{name}"] = value
+        return value
+
+    def tags(self, on: str = "version") -> Mapping[str, str]:
+        """All tags there, not recorded as read; `tag` records."""
+        if on == "version":
+            return self.facts.tags
+        if on == "model":
+            return self._sources.model_tags()
+        if on == "run":
+            run = self._sources.run()
+            return run.tags if run else {}
+        raise ValueError(f"tags are on the version, its run or the model, not on {on!r}")
+
+    def param(self, name: str) -> str | None:
+        """The parameter `name` of the run; None where it was not logged."""
+        run = self._sources.run()
+        value = run.params.get(name) if run else None
+        self.read[f"{self._prefix}params.{name}"] = value
+        return value
+
+    def run(self) -> RunFacts | None:
+        """The run that made this version; None where the registry does not name one that exists."""
+        run = self._sources.run()
+        self.read[f"{self._prefix}run"] = run.run_id if run else None
+        return run
+
+    def started_at(self) -> datetime | None:
+        """When the run started; None where there is no run or it does not say."""
+        run = self._sources.run()
+        started = run.started_at if run else None
+        self.read[f"{self._prefix}run.started_at"] = started.isoformat() if started else None
+        return started
+
+    def datasets(self) -> tuple[Dataset, ...]:
+        """The data sets logged as inputs of the run."""
+        run = self._sources.run()
+        datasets = run.datasets if run else ()
+        self.read[f"{self._prefix}datasets"] = [dataset._asdict() for dataset in datasets]
+        return datasets
+
+    def model_file(self) -> ModelFile | None:
+        """What the MLmodel file says; None where the version has none."""
+        found = self._sources.model_file()
+        self.read[f"{self._prefix}model_file"] = None if found is None else {
+            "inputs": [list(column) for column in found.inputs] if found.inputs is not None else None,
+            "outputs": [list(column) for column in found.outputs] if found.outputs is not None else None,
+            "input_example": found.has_input_example,
+        }  # fmt: skip
+        return found
+
+    def stays(self) -> Sequence[Stay]:
+        """All stays of this version in stages that the ledger knows, oldest first."""
+        stays = self._sources.stays()
+        self.read[f"{self._prefix}stays"] = [
+            [stay.stage, stay.since.isoformat(), stay.until.isoformat() if stay.until else None]
+            for stay in stays
+        ]
+        return stays
+
+    def evidence(self, name: str) -> Json:
+        """Evidence that a plugin supplies under `name`. Raises KeyError where no plugin does."""
+        value = self._sources.evidence(name)
+        self.read[f"{self._prefix}evidence.{name}"] = value
+        return value
+
+
+class Candidate(Subject):
+    """The model version asking to be promoted.
+
+    `to_stage` is where it wants to go; `facts.stage` is where it is. `champion` is the version that holds the target
+    stage now, or None; it is None too where the candidate itself holds it.
+    """
+
+    __slots__ = ("_champion", "_champion_read", "rollback", "to_stage")
+
+    def __init__(
+        self,
+        facts: VersionFacts,
+        sources: Sources,
+        to_stage: str,
+        *,
+        champion: Subject | None = None,
+        artifact_digest: str = "",
+        rollback: bool = False,
+    ) -> None:
+        super().__init__(facts, sources, artifact_digest=artifact_digest)
+        self.to_stage = to_stage
+        self.rollback = rollback
+        self._champion = champion
+        self._champion_read = False
+        if champion is not None:
+            champion.read = self.read
+            champion._prefix = "champion."
+
+    @property
+    def champion(self) -> Subject | None:
+        """The version that holds the target stage now. Reading it makes the decision depend on it."""
+        if not self._champion_read:
+            self._champion_read = True
+            self.read["champion"] = self._champion.version if self._champion else None
+        return self._champion
+
+    @property
+    def read_champion(self) -> bool:
+        """Whether a gate asked for the champion."""
+        return self._champion_read
+
+    @property
+    def stage(self) -> str:
+        """The stage it is in now."""
+        return self.facts.stage
+
+    def in_stage_since(self, stage: str) -> datetime | None:
+        """When its present, unbroken stay in `stage` began, by the ledger; None where nobody recorded that."""
+        current = [stay for stay in self.stays() if stay.until is None and stay.stage == stage]
+        return current[-1].since if current else None

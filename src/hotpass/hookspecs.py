@@ -1,0 +1,148 @@
+"""Every hook of Hotpass: the plugin author's manual.
+
+A plugin is a module (or object) with functions marked `@hotpass.hookimpl`. It is found through the entry-point group
+`hotpass`, or, for gates kept beside the policies, in a plugin folder (`--plugins`, `[tool.hotpass] plugins` in
+pyproject.toml, or `HOTPASS_PLUGINS`). A hook takes any subset of the arguments below, by name. A misspelt hook is an error.
+
+Keep the module thin: import pandas, scikit-learn or MLflow inside the hook, since policies are linted without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from hotpass.candidate import Candidate
+from hotpass.gates import Gate
+from hotpass.verdicts import Decision, Json
+
+if TYPE_CHECKING:
+    import typer
+
+    from hotpass.requests import ScoringRequest, TrainingRequest
+
+hookspec = pluggy.HookspecMarker("hotpass")
+hookimpl = pluggy.HookimplMarker("hotpass")
+
+# --- while policies are loaded ----------------------------------------------------------------------------------------
+
+
+@hookspec
+def hotpass_gates() -> Iterable[type[Gate]]:  # type: ignore[empty-body]
+    """Contribute gates. Fires once for each plugin manager, before policies are read.
+
+    Returns gate classes; two plugins with a gate of the same name are an error that names both.
+
+        @hookimpl
+        def hotpass_gates():
+            return [MinimumRows]
+    """
+
+
+# --- while a promotion is judged --------------------------------------------------------------------------------------
+
+
+@hookspec
+def hotpass_veto(candidate: Candidate, now: datetime) -> str | None:
+    """Veto any promotion, whatever the policies say: for rules of a whole organisation.
+
+    Fires after all gates, for promotions and rollbacks alike. Return the reason as a sentence to veto; None has no
+    objection. An exception counts as a veto.
+
+        @hookimpl
+        def hotpass_veto(candidate, now):
+            if now.weekday() == 4 and candidate.to_stage == "Production":
+                return "nothing goes to Production on a Friday"
+    """
+
+
+@hookspec(firstresult=True)
+def hotpass_evidence(candidate: Candidate, name: str) -> Json:
+    """Supply evidence that MLflow does not hold, under a name that a gate asks for by `candidate.evidence(name)`.
+
+    Fires at most once for each candidate and name; the first plugin that does not return None answers. Return JSON types
+    only: the value goes into the record.
+
+        @hookimpl
+        def hotpass_evidence(candidate, name):
+            if name == "open_incidents":
+                return count_incidents(candidate.model)
+    """
+
+
+# --- after it is judged -----------------------------------------------------------------------------------------------
+
+
+@hookspec
+def hotpass_decided(decision: Decision) -> None:
+    """Be told of every decision that went into the ledger: allowed, denied, pending.
+
+    Fires after the record is written and, where allowed, before the registry is touched. What it raises is reported as a
+    warning and changes nothing.
+
+        @hookimpl
+        def hotpass_decided(decision):
+            log.info("%s", decision.summary())
+    """
+
+
+@hookspec
+def hotpass_promoted(decision: Decision) -> None:
+    """Be told of a completed promotion or rollback, after the registry was read back.
+
+    What it raises is reported as a warning and changes nothing.
+
+        @hookimpl
+        def hotpass_promoted(decision):
+            restart_service(decision.identity.model, decision.identity.version)
+    """
+
+
+# --- training and scoring ---------------------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def hotpass_train(request: TrainingRequest) -> Any:
+    """Train a model. The first plugin that does not return None has done it; return None for what is not yours.
+
+    Gets a `hotpass.requests.TrainingRequest`; returns a `hotpass.requests.TrainingResult`. The default trainer answers
+    last, so that a team's own is asked first.
+
+        @hookimpl
+        def hotpass_train(request):
+            if request.estimator == "our_ranker":
+                return train_our_ranker(request)
+    """
+
+
+@hookspec(firstresult=True)
+def hotpass_score(request: ScoringRequest) -> Any:
+    """Score a table of leads. The first plugin that does not return None has done it.
+
+    Gets a `hotpass.requests.ScoringRequest` (a model and a data frame); returns a sequence of one score in [0, 1] for each
+    row, in the order of the rows.
+
+        @hookimpl
+        def hotpass_score(request):
+            if hasattr(request.model, "rank"):
+                return request.model.rank(request.frame)
+    """
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def hotpass_cli(app: typer.Typer) -> None:
+    """Add commands to `hotpass`. Fires when the command line starts, after the built-in commands are there.
+
+        @hookimpl
+        def hotpass_cli(app):
+            @app.command()
+            def hello():
+                "Say hello."
+                print("hello")
+    """

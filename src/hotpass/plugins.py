@@ -1,0 +1,168 @@
+"""Finds plugins, checks them and puts them in order. A manager is made for each use; there is no global one.
+
+A plugin that fails to load is an error that names it, never only a log line: a policy whose gate is missing because of a
+broken plugin must not be read as a policy without that gate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pluggy
+
+from hotpass import hookspecs
+from hotpass.errors import PluginError
+from hotpass.gates import Gate, check_gate_class
+
+GROUP = "hotpass"
+
+
+def create_manager(folders: Sequence[str | Path] = (), *, entry_points: bool = True) -> pluggy.PluginManager:
+    """A manager with all plugins of the entry-point group `hotpass` and all modules of `folders`.
+
+    Raises PluginError, naming every plugin at fault, for one that cannot be imported, for a misspelt hook and for a hook
+    with a wrong argument.
+    """
+    manager = pluggy.PluginManager("hotpass")
+    manager.add_hookspecs(hookspecs)
+    wrong: list[str] = []
+    if entry_points:
+        # The default plugins register like anybody's, but first: pluggy calls the last registered first, so a team's
+        # own trainer is asked before the default one.
+        found = sorted(
+            importlib.metadata.entry_points(group=GROUP),
+            key=lambda point: (not point.value.startswith("hotpass_"), point.name, point.value),
+        )
+        seen: set[str] = set()
+        for point in found:
+            if point.value in seen:  # the same distribution found twice on sys.path
+                continue
+            seen.add(point.value)
+            try:
+                plugin = point.load()
+                _register(manager, plugin, point.name)
+            except PluginError as error:
+                wrong.append(str(error))
+            except Exception as error:
+                wrong.append(f"plugin {point.name} ({point.value}) failed to load: {type(error).__name__}: {error}")
+    for folder in folders:
+        wrong.extend(_load_folder(manager, Path(folder)))
+    if wrong:
+        raise PluginError("\n".join(wrong))
+    return manager
+
+
+def register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
+    """Adds one plugin by hand, with the same checks. Raises PluginError."""
+    _register(manager, plugin, name)
+
+
+def gate_classes(manager: pluggy.PluginManager) -> dict[str, type[Gate]]:
+    """All gates that the plugins contribute, by name. Raises PluginError for a broken or a duplicate one."""
+    gates: dict[str, type[Gate]] = {}
+    owner: dict[str, str] = {}
+    wrong: list[str] = []
+    for impl in manager.hook.hotpass_gates.get_hookimpls():
+        try:
+            contributed = list(impl.function() or ())
+        except Exception as error:
+            wrong.append(f"plugin {impl.plugin_name}: hotpass_gates() raised {type(error).__name__}: {error}")
+            continue
+        for gate in contributed:
+            try:
+                checked = check_gate_class(gate, impl.plugin_name)
+            except PluginError as error:
+                wrong.append(str(error))
+                continue
+            if checked.name in gates:
+                wrong.append(
+                    f"gate {checked.name!r} comes from two plugins: {owner[checked.name]} and {impl.plugin_name}. "
+                    "Rename one of them."
+                )
+                continue
+            gates[checked.name] = checked
+            owner[checked.name] = impl.plugin_name
+    if wrong:
+        raise PluginError("\n".join(wrong))
+    return dict(sorted(gates.items()))
+
+
+def gate_owners(manager: pluggy.PluginManager) -> dict[str, str]:
+    """The plugin that contributes each gate, by the gate's name."""
+    return {
+        gate.name: impl.plugin_name
+        for impl in manager.hook.hotpass_gates.get_hookimpls()
+        for gate in impl.function() or ()
+    }
+
+
+def _load_folder(manager: pluggy.PluginManager, folder: Path) -> Iterable[str]:
+    if not folder.is_dir():
+        return [f"plugin folder {folder} does not exist. Create it, or name another with --plugins or HOTPASS_PLUGINS."]
+    wrong = []
+    files = sorted(file for file in folder.glob("*.py") if not file.name.startswith(("_", "test_", "conftest")))
+    if not files:
+        return [f"plugin folder {folder} has no Python file. Put a gate in it, or do not name it."]
+    for file in files:
+        name = f"{folder.name}/{file.name}"
+        try:
+            _register(manager, _import_file(file), name)
+        except PluginError as error:
+            wrong.append(str(error))
+        except Exception as error:
+            wrong.append(f"plugin {file} failed to load: {type(error).__name__}: {error}")
+    return wrong
+
+
+def _import_file(file: Path) -> ModuleType:
+    path = file.resolve()
+    # The path is part of the module's name, so that gates of two folders never share a module.
+    name = f"hotpass_folder_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"plugin {file} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling of a plugin's classes look it up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
+    try:
+        manager.register(plugin, name=name)
+        manager.check_pending()
+    except (pluggy.PluginValidationError, ValueError) as error:
+        if manager.has_plugin(name):
+            manager.unregister(name=name)
+        raise PluginError(f"plugin {name}: {error}{_signature_hint(plugin)}") from error
+
+
+def _signature_hint(plugin: object) -> str:
+    """The right signature of every hook whose name `plugin` uses, and the names of all hooks for one it misspells."""
+    specs = {n: f for n, f in vars(hookspecs).items() if n.startswith("hotpass_") and inspect.isfunction(f)}
+    mine = [n for n in dir(plugin) if n.startswith("hotpass_") and callable(getattr(plugin, n, None))]
+    lines = []
+    for name in mine:
+        if name in specs:
+            lines.append(f"    {name}{inspect.signature(specs[name])}")
+        else:
+            import difflib
+
+            close = difflib.get_close_matches(name, specs, n=1)
+            suggestion = close[0] if close else None
+            lines.append(f"    there is no hook {name}" + (
+                f"; did you mean {suggestion}{inspect.signature(specs[suggestion])}?" if suggestion
+                else f"; the hooks are {', '.join(sorted(specs))}"
+            ))  # fmt: skip
+    return ("\n" + "\n".join(lines)) if lines else ""

@@ -1,0 +1,91 @@
+"""A policy once it is read and valid: frozen, with its gates made. `loader.py` makes these from YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any
+
+from hotpass.gates import Gate
+from hotpass.verdicts import Enforcement, PolicyRef
+
+
+@dataclass(frozen=True, slots=True)
+class GateEntry:
+    """One entry under `gates:`. `where` is its place, `policies/lead.yaml:12:9`."""
+
+    gate_name: str
+    gate: Gate
+    name: str
+    policy: str
+    where: str = ""
+    enforcement: Enforcement = Enforcement.MANDATORY
+    by: tuple[str, ...] = ()
+    hint: str = ""
+    parameters: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionEntry:
+    """One entry under `promotions:`. `from_stage` None means from any stage.
+
+    `archive_existing` None leaves it to the default: true for Production.
+    """
+
+    to_stage: str
+    from_stage: str | None
+    gates: tuple[GateEntry, ...]
+    archive_existing: bool | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which models it covers, and for each promotion which gates must pass."""
+
+    name: str
+    models: tuple[str, ...]
+    promotions: tuple[PromotionEntry, ...]
+    rollback: tuple[GateEntry, ...] | None = None
+    description: str = ""
+    aliases: tuple[str, ...] = ()
+    path: str = ""
+    digest: str = ""
+
+    @cached_property
+    def ref(self) -> PolicyRef:
+        return PolicyRef(self.name, self.path, self.digest)
+
+    def covers(self, model: str) -> bool:
+        """Whether the policy is about `model`: its patterns are shell-style and case matters."""
+        return any(fnmatchcase(model, pattern) for pattern in self.models)
+
+    def entries_to(self, to_stage: str) -> tuple[PromotionEntry, ...]:
+        """Its promotions to `to_stage`, whatever they are from."""
+        return tuple(entry for entry in self.promotions if entry.to_stage == to_stage)
+
+    def guarded_aliases(self) -> frozenset[str]:
+        """Aliases that only a decision may move, in lower case: the target stages' own and those under `aliases:`."""
+        stages = {entry.to_stage.lower() for entry in self.promotions}
+        return frozenset(stages | {alias.lower() for alias in self.aliases}) - {"none", "archived"}
+
+
+@dataclass(frozen=True)
+class PolicySet:
+    """All policies in force. `source` says where they were found; `configured` is False where nobody named a place."""
+
+    policies: tuple[Policy, ...] = ()
+    source: str = ""
+    configured: bool = False
+
+    def covering(self, model: str) -> tuple[Policy, ...]:
+        return tuple(policy for policy in self.policies if policy.covers(model))
+
+    def refs(self) -> tuple[PolicyRef, ...]:
+        return tuple(policy.ref for policy in self.policies)
+
+    @classmethod
+    def of(cls, policies: Iterable[Policy], source: str = "the call") -> PolicySet:
+        return cls(tuple(policies), source, configured=True)

@@ -1,0 +1,72 @@
+"""The port: what a promotion needs of a model registry. `mlflow_registry.py` is its adapter for MLflow.
+
+Every method may raise RegistryError (not reachable, or it did not do as told) or NotFound. Every write can safely be sent
+twice, so that a retry after a lost answer does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from hotpass.candidate import LoggedModelFacts, ModelFile, RunFacts, VersionFacts
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """A registered model: its tags, its aliases (alias -> version) and the newest version in each stage."""
+
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    newest: tuple[VersionFacts, ...] = ()
+    workspace: str = "default"
+
+    def alias(self, name: str) -> int | None:
+        """The version that alias `name` points at, whatever its letter case."""
+        for alias, version in self.aliases.items():
+            if alias.lower() == name.lower():
+                return version
+        return None
+
+
+class Registry(Protocol):
+    """What the engine's surroundings ask of a registry."""
+
+    @property
+    def uri(self) -> str: ...
+
+    def model(self, name: str) -> ModelFacts: ...
+    def model_names(self) -> Iterator[str]: ...
+    def version(self, model: str, version: int) -> VersionFacts: ...
+    def versions(self, model: str) -> Iterator[VersionFacts]:
+        """All versions, highest first, in pages of many."""
+        ...
+
+    def holder(self, facts: ModelFacts, stage: str) -> VersionFacts | None:
+        """The version that holds `stage`: the one its alias points at, else the newest one in it."""
+        ...
+
+    def runs(self, run_ids: Sequence[str]) -> Mapping[str, RunFacts]:
+        """Runs by id, in as few requests as can be; those that do not exist are left out."""
+        ...
+
+    def logged_models(self, model_ids: Sequence[str]) -> Mapping[str, LoggedModelFacts]: ...
+    def model_file(self, facts: VersionFacts) -> ModelFile | None: ...
+    def artifact_digest(self, facts: VersionFacts) -> str:
+        """SHA-256 over the sorted pairs of path and file hash of the version's files, downloaded for that."""
+        ...
+
+    def download(self, facts: VersionFacts, to: Path) -> Path:
+        """The version's files, below `to`."""
+        ...
+
+    def set_alias(self, model: str, alias: str, version: int) -> None: ...
+    def delete_alias(self, model: str, alias: str) -> None: ...
+    def set_stage(self, facts: VersionFacts, stage: str, *, archive_existing: bool) -> VersionFacts:
+        """Moves the version and, with `archive_existing`, all others out of that stage. Returns it as read back."""
+        ...
+
+    def tag_version(self, model: str, version: int, key: str, value: str) -> None: ...
