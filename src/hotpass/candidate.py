@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from hotpass.verdicts import Identity, Json
+from hotpass.verdicts import Identity, Json, is_json
 
 
 class Dataset(NamedTuple):
@@ -250,8 +250,13 @@ class Subject:
         return stays
 
     def evidence(self, name: str) -> Json:
-        """Evidence that a plugin supplies under `name`. Raises KeyError where no plugin does."""
+        """Evidence that a plugin supplies under `name`.
+
+        Raises KeyError where no plugin does, and TypeError where JSON, and so the record, cannot hold it.
+        """
         value = self._sources.evidence(name)
+        if not is_json(value):
+            raise TypeError(f"the evidence {name!r} is not JSON: {value!r}")
         self.read[f"{self._prefix}evidence.{name}"] = value
         return value
 
@@ -291,6 +296,11 @@ class Candidate(Subject):
             self._champion_read = True
             self.read["champion"] = self._champion.version if self._champion else None
         return self._champion
+
+    @property
+    def champion_version(self) -> int | None:
+        """The champion's version number, for the record; asking for it makes nothing depend on it."""
+        return self._champion.version if self._champion else None
 
     @property
     def read_champion(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -245,6 +246,20 @@ def outcome_of(judgements: Iterable[Judgement], *, vetoed: bool = False) -> Outc
     if Verdict.INCONCLUSIVE in verdicts:
         return Outcome.INCONCLUSIVE
     return Outcome.PENDING if Verdict.PENDING in verdicts else Outcome.ALLOWED
+
+
+def is_json(value: Json) -> bool:
+    """Whether JSON can hold `value` as it is: no NaN, no infinity, only `str` keys, only JSON's types."""
+    kind = type(value)
+    if value is None or kind is str or kind is int or kind is bool:
+        return True
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_json(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(is_json(item) for item in value)
+    return isinstance(value, str | int)
 
 
 def canonical_json(value: Json) -> str:

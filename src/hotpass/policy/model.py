@@ -80,6 +80,11 @@ class PolicySet:
     source: str = ""
     configured: bool = False
 
+    @cached_property
+    def plans(self) -> dict[Any, Any]:
+        """Where the engine keeps what it worked out from these policies; it lives as long as they do."""
+        return {}
+
     def covering(self, model: str) -> tuple[Policy, ...]:
         return tuple(policy for policy in self.policies if policy.covers(model))
 
