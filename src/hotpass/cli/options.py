@@ -1,0 +1,43 @@
+"""Options that several commands share, so that they are spelt and explained alike everywhere.
+
+    def status(model: ModelArgument, policies: PoliciesOption = None, as_json: JsonOption = False) -> None: ...
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PoliciesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policies",
+        metavar="PLACE",
+        help="A policy file or folder; may be given several times. "
+        "Default: HOTPASS_POLICIES, then \\[tool.hotpass] policies in pyproject.toml, then ./policies.",
+    ),
+]
+
+PluginsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugins",
+        metavar="FOLDER",
+        help="A folder of Python files with gates; may be given several times. "
+        "Default: HOTPASS_PLUGINS, then \\[tool.hotpass] plugins in pyproject.toml.",
+    ),
+]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, errors too.")]
+
+RegistryUriOption = Annotated[
+    str | None,
+    typer.Option("--registry-uri", metavar="URI", help="Where the model registry is. Default: as MLflow finds it."),
+]
+
+TrackingUriOption = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", metavar="URI", help="Where the runs are. Default: as MLflow finds it."),
+]
