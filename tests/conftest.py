@@ -1,0 +1,201 @@
+"""Fixtures for all tests; tests/README.md says which there are and what each costs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.proxy import Proxy, proxied
+from support.servers import Server, alias_only_server, mlflow_server
+from support.stores import Postgres, Store, forget_engines, sqlite_copy, sqlite_template
+
+#: The environment as it was given, for the few tests that run uv or pip.
+GIVEN_ENVIRONMENT: Mapping[str, str] = dict(os.environ)
+
+FOREIGN = ("HOTPASS_", "MLFLOW_", "_MLFLOW_", "DATABRICKS_")
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MPLBACKEND": "agg",
+    "NO_COLOR": "1",
+    "COLUMNS": "200",
+}
+
+for _name in [name for name in os.environ if name.startswith(FOREIGN)]:
+    del os.environ[_name]
+os.environ.update(QUIET)
+# One for the whole run: matplotlib's font cache takes seconds to build.
+os.environ.setdefault("MPLCONFIGDIR", str(Path(tempfile.gettempdir()) / f"hotpass-tests-matplotlib-{os.getuid()}"))
+
+
+@pytest.fixture(scope="session")
+def session_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def given_environment() -> dict[str, str]:
+    """The environment as it was before these fixtures cut it down; a copy."""
+    return dict(GIVEN_ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _isolated(_home: Path) -> Iterator[None]:
+    """An empty home, and afterwards the environment and MLflow's globals as they were."""
+    before = dict(os.environ)
+    os.environ["HOME"] = str(_home)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+    _reset_mlflow()
+
+
+def _reset_mlflow() -> None:
+    if "mlflow.tracking.fluent" not in sys.modules:
+        return
+    import mlflow
+    from mlflow.tracking import fluent
+    from mlflow.tracking._model_registry import utils as registry
+    from mlflow.tracking._tracking_service import utils as tracking
+
+    try:
+        while mlflow.active_run() is not None:
+            mlflow.end_run()
+    finally:
+        fluent._active_experiment_id = None
+        tracking._tracking_uri = None
+        registry._registry_uri = None
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        os.environ.pop("MLFLOW_REGISTRY_URI", None)
+
+
+def _use(store: Store, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Store:
+    """Makes `store` the one that MLflow uses, here and in processes started from here."""
+    import mlflow
+
+    monkeypatch.chdir(folder)
+    mlflow.set_tracking_uri(store.uri)
+    mlflow.set_registry_uri(store.uri)
+    os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = store.uri
+    return store
+
+
+@pytest.fixture(scope="session")
+def _template(session_root: Path) -> Path:
+    return sqlite_template(session_root)
+
+
+@pytest.fixture
+def sqlite_store(_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A fresh SQLite store."""
+    store = sqlite_copy(_template, tmp_path)
+    yield _use(store, monkeypatch, tmp_path)
+    forget_engines(store.uri)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(session_root: Path) -> Iterator[Postgres]:
+    """A real PostgreSQL server."""
+    server = Postgres(session_root)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_store(
+    postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    """A fresh PostgreSQL database of a real server."""
+    with postgres_server.database(tmp_path) as store:
+        yield _use(store, monkeypatch, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _http_server(_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow-server"), _template) as server:
+        yield server
+
+
+@pytest.fixture
+def http_store(_http_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A real `mlflow server` with two workers; cleared before each test, so model names may repeat."""
+    _http_server.clear()
+    store = Store("http", _http_server.uri, _http_server.artifacts, log=_http_server.log)
+    return _use(store, monkeypatch, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _alias_only_server(_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with alias_only_server(tmp_path_factory.mktemp("alias-only-server"), _template) as server:
+        yield server
+
+
+@pytest.fixture
+def alias_only_store(_alias_only_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A server that has aliases but no stages; cleared before each test."""
+    server = _alias_only_server
+    server.clear()
+    store = Store("alias-only", server.uri, server.artifacts, has_stages=False, log=server.log)
+    return _use(store, monkeypatch, tmp_path)
+
+
+STORES = {
+    "sqlite": "sqlite_store",
+    "postgres": "postgres_store",
+    "http": "http_store",
+    "alias-only": "alias_only_store",
+}
+
+
+@pytest.fixture(params=["sqlite", "postgres", "http"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """SQLite, PostgreSQL and a real server in turn."""
+    return request.getfixturevalue(STORES[request.param])
+
+
+@pytest.fixture(params=["sqlite", "postgres", "http", "alias-only"])
+def any_store(request: pytest.FixtureRequest) -> Store:
+    """Like `store`, and a server without stages."""
+    return request.getfixturevalue(STORES[request.param])
+
+
+@pytest.fixture
+def through_proxy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[Store], AbstractContextManager[tuple[Store, Proxy]]]:
+    """`with through_proxy(http_store) as (store, proxy):` the same store through a counting proxy (support/proxy.py)."""
+
+    @contextmanager
+    def start(store: Store) -> Iterator[tuple[Store, Proxy]]:
+        with proxied(store.uri) as proxy:
+            yield _use(replace(store, uri=proxy.uri), monkeypatch, tmp_path), proxy
+            _use(store, monkeypatch, tmp_path)
+
+    return start
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+    """A failure shows the end of the log of the server that the test used."""
+    report = yield
+    if report.failed and report.when == "call":
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Store) and value.log is not None and value.log.exists():
+                tail = value.log.read_text(errors="replace")[-4000:]
+                report.sections.append((f"log of the {value.kind} server", tail))
+    return report
