@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.proxy import Proxy, proxied
 from support.servers import Server, alias_only_server, mlflow_server
 from support.stores import Postgres, Store, forget_engines, sqlite_copy, sqlite_template
@@ -33,7 +34,8 @@ for _name in [name for name in os.environ if name.startswith(FOREIGN)]:
     del os.environ[_name]
 os.environ.update(QUIET)
 # One for the whole run: matplotlib's font cache takes seconds to build.
-os.environ.setdefault("MPLCONFIGDIR", str(Path(tempfile.gettempdir()) / f"hotpass-tests-matplotlib-{os.getuid()}"))
+_matplotlib = Path(tempfile.gettempdir()) / f"hotpass-tests-matplotlib-{os.getuid()}"
+os.environ.setdefault("MPLCONFIGDIR", str(_matplotlib))
 
 
 @pytest.fixture(scope="session")
@@ -178,7 +180,7 @@ def any_store(request: pytest.FixtureRequest) -> Store:
 def through_proxy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[[Store], AbstractContextManager[tuple[Store, Proxy]]]:
-    """`with through_proxy(http_store) as (store, proxy):` the same store through a counting proxy (support/proxy.py)."""
+    """`with through_proxy(http_store) as (store, proxy):` the same store, through a proxy that counts."""
 
     @contextmanager
     def start(store: Store) -> Iterator[tuple[Store, Proxy]]:

@@ -1,4 +1,4 @@
-"""The fixtures give what they promise: real stores, empty at the start, and nothing of one test in the next."""
+"""The fixtures give what they promise: real stores, empty at the start, nothing of one test in the next."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 from mlflow.exceptions import MlflowException
+
 from support.versions import make_version
 
 

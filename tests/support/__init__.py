@@ -1,1 +1,1 @@
-"""What the tests share: real stores and servers, model versions made fast, and a proxy that counts requests."""
+"""What the tests share: real stores and servers, model versions made fast, a proxy that counts."""

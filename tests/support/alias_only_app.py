@@ -1,7 +1,7 @@
 """MLflow's app as a registry without stages, which is what Unity Catalog is: aliases only.
 
-Answers to registry requests lose `current_stage`; a stage transition is answered as MLflow answers an endpoint that a
-server does not have.
+Answers to registry requests lose `current_stage`; a stage transition is answered as MLflow answers one to an
+endpoint that it does not have.
 """
 
 from __future__ import annotations

@@ -38,12 +38,12 @@ class Proxy:
             self.requests.clear()
 
     def refuse(self, count: int, only: str = "") -> None:
-        """The next `count` requests (whose path contains `only`) are answered 503 and never reach the server."""
+        """The next `count` requests with `only` in their path get 503 and never reach the server."""
         with self._lock:
             self._refuse, self._only = count, only
 
     def lose_answers(self, count: int, only: str = "") -> None:
-        """The next `count` requests (whose path contains `only`) are carried out, but their answers are lost."""
+        """The next `count` requests with `only` in their path are carried out; their answers are lost."""
         with self._lock:
             self._lose, self._only = count, only
 
@@ -79,8 +79,8 @@ def proxied(upstream: str) -> Iterator[Proxy]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            upstream = http.client.HTTPConnection(proxy.upstream.hostname or "", proxy.upstream.port, timeout=60)
-            with contextlib.closing(upstream) as connection:
+            host, port = proxy.upstream.hostname or "", proxy.upstream.port
+            with contextlib.closing(http.client.HTTPConnection(host, port, timeout=60)) as connection:
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
                 connection.request(self.command, self.path, body or None, headers)
                 answer = connection.getresponse()
@@ -97,7 +97,7 @@ def proxied(upstream: str) -> Iterator[Proxy]:
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_any  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_any
 
         def log_message(self, *args: object) -> None:
             """The list of requests is the log."""

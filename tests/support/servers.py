@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,8 +42,8 @@ class Server:
         """Sets every table back to what it held when the server had just started."""
         with contextlib.closing(sqlite3.connect(self.database, timeout=30)) as db, db:
             db.execute("ATTACH DATABASE ? AS template", (str(self.folder / "template.db"),))
-            tables = [name for (name,) in db.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")]
-            for table in tables:
+            tables = db.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()
+            for (table,) in tables:
                 # table_info leaves out generated columns, which cannot be written to.
                 names = ", ".join(f'"{row[1]}"' for row in db.execute(f'PRAGMA main.table_info("{table}")'))
                 db.execute(f'DELETE FROM main."{table}"')
@@ -77,7 +76,9 @@ def mlflow_server(
 @contextlib.contextmanager
 def alias_only_server(folder: Path, template: Path) -> Iterator[Server]:
     """MLflow's own app behind `alias_only_app.py`: a registry that has aliases but no stages."""
-    command = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--app-dir", str(HERE), "alias_only_app:app"]
+    command = [
+        sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--app-dir", str(HERE), "alias_only_app:app",
+    ]  # fmt: skip
     env = {
         "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder / 'mlflow.db'}",
         "_MLFLOW_SERVER_REGISTRY_STORE": f"sqlite:///{folder / 'mlflow.db'}",
@@ -95,7 +96,7 @@ def _serving(command: list[str], folder: Path, template: Path, env: Mapping[str,
     for name in ("mlflow.db", "template.db"):
         shutil.copyfile(template, folder / name)
         with contextlib.closing(sqlite3.connect(folder / name)) as db, db:
-            db.execute("UPDATE experiments SET artifact_location = 'mlflow-artifacts:/0' WHERE experiment_id = 0")
+            db.execute("UPDATE experiments SET artifact_location = 'mlflow-artifacts:/0'")
     port = free_port()
     server = Server(f"http://127.0.0.1:{port}", folder)
     with server.log.open("wb") as log:
@@ -120,10 +121,9 @@ def _serving(command: list[str], folder: Path, template: Path, env: Mapping[str,
 def _wait_until_healthy(server: Server, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + STARTUP_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            with urllib.request.urlopen(f"{server.uri}/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{server.uri}/health", timeout=5).close()
+            return
         time.sleep(0.1)
     tail = server.log.read_text(errors="replace")[-4000:]
     raise RuntimeError(f"the MLflow server did not come up; its log ends with:\n{tail}")

