@@ -175,6 +175,8 @@ class Decision:
     #: Version number of the champion that was judged against (None where there was none, or none was asked for).
     champion: int | None = None
     already_there: bool = False
+    #: Whether another promotion moved the champion between the judging and the moving of this one.
+    overtaken: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -215,7 +217,7 @@ class Decision:
             "outcome": str(self.outcome), "decided_at": self.decided_at.isoformat(),
             "passes_at": self.passes_at.isoformat() if self.passes_at else None,
             "champion": self.champion, "rollback": self.rollback, "reason": self.reason,
-            "already_there": self.already_there, "notes": list(self.notes),
+            "already_there": self.already_there, "overtaken": self.overtaken, "notes": list(self.notes),
             "policies": [ref._asdict() for ref in self.policies], "policy_digest": self.policy_digest,
             "judgements": [judgement.as_json() for judgement in self.judgements],
             "evidence": dict(self.evidence or {}), "evidence_digest": self.evidence_digest,

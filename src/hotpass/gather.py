@@ -1,0 +1,183 @@
+"""Loads the evidence about a candidate and its champion, lazily and together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hotpass.candidate import (
+    Candidate,
+    LoggedModelFacts,
+    ModelFile,
+    RunFacts,
+    Stay,
+    Subject,
+    VersionFacts,
+)
+from hotpass.ledger.chain import Chain
+from hotpass.ledger.reading import stays_of
+from hotpass.registry.port import ModelFacts, Registry
+from hotpass.verdicts import Identity, Json
+
+if TYPE_CHECKING:
+    import pluggy
+
+
+class Memory:
+    """Evidence that a session has seen. Allowed to be stale: what is decided on it is checked again under the lock."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, RunFacts] = {}
+        self.logged_models: dict[str, LoggedModelFacts] = {}
+
+
+class Batch:
+    """Runs and LoggedModels of some versions, each kind read at once for all of them when the first is asked for."""
+
+    def __init__(self, registry: Registry, versions: Sequence[VersionFacts], memory: Memory | None = None) -> None:
+        """With `memory`, what it holds is not read again (until `changed`)."""
+        self._registry = registry
+        self._versions = versions
+        self._memory = memory
+        self._runs: Mapping[str, RunFacts] | None = None
+        self._logged_models: Mapping[str, LoggedModelFacts] | None = None
+
+    def runs(self) -> Mapping[str, RunFacts]:
+        if self._runs is None:
+            wanted = [facts.run_id for facts in self._versions if facts.run_id]
+            known = self._memory.runs if self._memory else {}
+            missing = [run_id for run_id in wanted if run_id not in known]
+            read = self._registry.runs(missing) if missing else {}
+            self._runs = {run_id: known.get(run_id) or read[run_id] for run_id in wanted if run_id in known or run_id in read}
+        return self._runs
+
+    def logged_models(self) -> Mapping[str, LoggedModelFacts]:
+        if self._logged_models is None:
+            if len(self._versions) > 1:
+                self.runs()  # so that the registry knows the experiments to look in
+            wanted = [facts.model_id for facts in self._versions if facts.model_id]
+            known = self._memory.logged_models if self._memory else {}
+            missing = [model_id for model_id in wanted if model_id not in known]
+            read = self._registry.logged_models(missing) if missing else {}
+            self._logged_models = {
+                model_id: known.get(model_id) or read[model_id]
+                for model_id in wanted if model_id in known or model_id in read
+            }  # fmt: skip
+        return self._logged_models
+
+    def remember(self, memory: Memory) -> None:
+        memory.runs.update(self._runs or {})
+        memory.logged_models.update(self._logged_models or {})
+
+    def changed(self) -> bool:
+        """Whether what was read differs from what the store says now."""
+        fresh = Batch(self._registry, self._versions)
+        if self._runs is not None and dict(fresh.runs()) != dict(self._runs):
+            return True
+        if self._logged_models is None:
+            return False
+        ids = [facts.model_id for facts in self._versions if facts.model_id]
+        return dict(self._registry.logged_models(ids)) != dict(self._logged_models)
+
+    def experiments(self) -> list[str]:
+        """The experiments that the runs and LoggedModels were found in, as far as they were read."""
+        found = {run.experiment_id for run in (self._runs or {}).values()}
+        found |= {model.experiment_id for model in (self._logged_models or {}).values()}
+        return sorted(found - {""})
+
+
+class VersionSources:
+    """What a candidate or champion asks for evidence; see `hotpass.candidate.Sources`."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        facts: VersionFacts,
+        batch: Batch,
+        model: ModelFacts,
+        stays: Callable[[], Sequence[Stay]],
+        evidence: Callable[[str], Json],
+    ) -> None:
+        self._registry = registry
+        self._facts = facts
+        self._batch = batch
+        self._model = model
+        self._stays = stays
+        self._evidence = evidence
+        self._file: tuple[ModelFile | None] | None = None
+        self._known_stays: Sequence[Stay] | None = None
+        self._supplied: dict[str, Json] = {}
+
+    def run(self) -> RunFacts | None:
+        return self._batch.runs().get(self._facts.run_id)
+
+    def logged_model(self) -> LoggedModelFacts | None:
+        return self._batch.logged_models().get(self._facts.model_id) if self._facts.model_id else None
+
+    def model_file(self) -> ModelFile | None:
+        if self._file is None:
+            self._file = (self._registry.model_file(self._facts),)
+        return self._file[0]
+
+    def model_tags(self) -> Mapping[str, str]:
+        return self._model.tags
+
+    def stays(self) -> Sequence[Stay]:
+        if self._known_stays is None:
+            self._known_stays = self._stays()
+        return self._known_stays
+
+    def evidence(self, name: str) -> Json:
+        if name not in self._supplied:
+            self._supplied[name] = self._evidence(name)
+        return self._supplied[name]
+
+
+def gather(
+    registry: Registry,
+    chain: Chain,
+    manager: pluggy.PluginManager,
+    model: ModelFacts,
+    facts: VersionFacts,
+    to_stage: str,
+    *,
+    champion: VersionFacts | None,
+    memory: Memory | None = None,
+    rollback: bool = False,
+    artifact_digest: str = "",
+) -> tuple[Candidate, Batch]:
+    """The candidate, which loads its evidence when a gate asks, and the batch that does the loading."""
+    versions = [facts] if champion is None else [facts, champion]
+    batch = Batch(registry, versions, memory)
+    candidate: Candidate
+
+    def stays_for(subject: VersionFacts) -> Callable[[], Sequence[Stay]]:
+        identity = Identity(subject.workspace, subject.model, subject.version, subject.created_at_ms)
+
+        def load() -> Sequence[Stay]:
+            found = stays_of(chain.entries(), identity)
+            if not found or found[-1].stage != subject.stage:
+                found = stays_of(chain.entries(whole=True), identity)
+            # A stay that the registry contradicts has ended, whoever ended it.
+            if found and found[-1].until is None and found[-1].stage != subject.stage:
+                found.pop()
+            return found
+
+        return load
+
+    def supply(name: str) -> Json:
+        value = manager.hook.hotpass_evidence(candidate=candidate, name=name)
+        if value is None:
+            raise KeyError(f"no plugin supplies evidence {name!r}")
+        return value
+
+    rival = None
+    if champion is not None:
+        rival = Subject(
+            champion, VersionSources(registry, champion, batch, model, stays_for(champion), supply)
+        )
+    candidate = Candidate(
+        facts, VersionSources(registry, facts, batch, model, stays_for(facts), supply), to_stage,
+        champion=rival, artifact_digest=artifact_digest, rollback=rollback,
+    )  # fmt: skip
+    return candidate, batch

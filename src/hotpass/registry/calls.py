@@ -1,0 +1,134 @@
+"""Calls to MLflow: bounded retries with backoff, and MLflow's errors as ours, passwords masked.
+
+stamina does the retrying: it is kept, small, and its waits are jittered and bounded in number and in time. MLflow itself
+retries HTTP requests (MLFLOW_HTTP_REQUEST_MAX_RETRIES); what is left for us is a locked SQLite database, a database that
+is briefly away, and a server that restarts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from hotpass.errors import LedgerError, MissingDependency, NotFound, RegistryError, mask
+
+T = TypeVar("T")
+
+#: In all, a call is tried this often, within so many seconds.
+ATTEMPTS = 5
+TIMEOUT = 30.0
+
+_TRANSIENT_CODES = {"TEMPORARILY_UNAVAILABLE", "RESOURCE_EXHAUSTED"}
+_TRANSIENT_TEXTS = (
+    "database is locked", "failed with exception", "Connection refused", "Connection aborted", "Read timed out",
+    "server closed the connection", "could not serialize", "deadlock detected", "502", "503", "504",
+)  # fmt: skip
+_HOPELESS = ("authentication failed", "does not exist", "no password supplied", "no such table")
+
+
+def require_mlflow() -> None:
+    """Raises MissingDependency, naming the commands that install it, where MLflow is not installed."""
+    if "mlflow" in sys.modules:
+        return
+    # MLflow asks for telemetry and prints hints on import; neither belongs into a command's output.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        import mlflow
+    except ImportError as error:
+        raise MissingDependency(
+            "MLflow is not installed. Install it with: uv sync --extra ml_scoring\n"
+            "or: pip install 'hotpass[ml_scoring]'"
+        ) from error
+    del mlflow
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether trying again can help."""
+    from mlflow.exceptions import MlflowException
+
+    if not isinstance(error, MlflowException):
+        return False
+    text = str(error.message)
+    if any(hopeless in text for hopeless in _HOPELESS):
+        return False
+    return error.error_code in _TRANSIENT_CODES or any(part in text for part in _TRANSIENT_TEXTS)
+
+
+def call(what: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """`function(*args, **kwargs)`, tried again while the fault is a passing one.
+
+    `what` says in a few words what is being done: "read model lead_scoring". Raises NotFound for what MLflow says does not
+    exist, RegistryError for everything else; both with passwords masked.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return function(*args, **kwargs)
+    except MlflowException as first:
+        if not is_transient(first):
+            raise _translated(what, first) from None
+    import stamina
+
+    try:
+        for attempt in stamina.retry_context(
+            on=is_transient, attempts=ATTEMPTS, timeout=TIMEOUT, wait_initial=0.1, wait_max=5.0
+        ):
+            with attempt:
+                return function(*args, **kwargs)
+    except MlflowException as error:
+        raise _translated(what, error) from None
+    raise AssertionError("stamina either returns or raises")  # pragma: no cover
+
+
+def _translated(what: str, error: Any) -> RegistryError | NotFound:
+    text = mask(str(error.message)).strip()
+    if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+        return NotFound(f"cannot {what}: {text}")
+    if is_transient(error):
+        return RegistryError(
+            f"cannot {what}: tried {ATTEMPTS} times, then gave up: {_first_lines(text)}\n"
+            "Is the server up and the URI right? Nothing was changed by this call; it can be sent again."
+        )
+    return RegistryError(f"cannot {what}: {_first_lines(text)}")
+
+
+def _first_lines(text: str, lines: int = 4) -> str:
+    return "\n".join(text.splitlines()[:lines])
+
+
+def check_reachable(uri: str, *, create: bool = False) -> None:
+    """Raises RegistryError (or NotFound) at once where MLflow would retry for minutes or quietly create a database.
+
+    With a wrong path, MLflow's SQLite store creates an empty database there; with a wrong host, its engine tries ten times
+    with growing waits, and prints the URI with its password. So both are looked at first.
+    """
+    scheme = urlsplit(uri).scheme
+    if scheme.startswith("sqlite"):
+        path = uri.split("///", 1)[-1].split("?", 1)[0]
+        if not create and path and path != ":memory:" and not Path(path).exists():
+            raise NotFound(
+                f"there is no MLflow database at {uri}. Train a model first, or name another with --registry-uri, "
+                "MLFLOW_REGISTRY_URI or MLFLOW_TRACKING_URI."
+            )
+    elif scheme.split("+")[0] in ("postgresql", "mysql", "mssql"):
+        import sqlalchemy
+
+        try:
+            engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool)
+            with engine.connect():
+                pass
+        except ModuleNotFoundError as error:
+            raise MissingDependency(
+                f"the database driver {error.name} is not installed. For PostgreSQL: pip install 'hotpass[postgresql]'"
+            ) from None
+        except Exception as error:
+            raise RegistryError(f"cannot connect to {uri}: {_first_lines(mask(str(error)))}") from None
+
+
+def as_ledger_error(error: RegistryError | NotFound) -> LedgerError:
+    """The same fault, said of the ledger."""
+    return LedgerError(f"the ledger: {error}")

@@ -1,0 +1,118 @@
+"""MLflow's entities as Hotpass's facts."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+from hotpass.candidate import Dataset, LoggedModelFacts, Metric, ModelFile, RunFacts, VersionFacts
+
+#: The version tag that holds the stage where MLflow has none for it.
+STAGE_TAG = "hotpass.stage"
+
+
+def when(ms: int | None) -> datetime | None:
+    """Milliseconds since the epoch as a UTC time."""
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def model_id_of(version: Any) -> str:
+    """The LoggedModel's id. MLflow 3.17 answers `ModelVersion.model_id` None over every store: the id is in `source`."""
+    source = version.source or ""
+    if source.startswith("models:/m-"):
+        return source.removeprefix("models:/").split("/")[0]
+    return getattr(version, "model_id", None) or ""
+
+
+def version_facts(version: Any, aliases: tuple[str, ...] | None = None) -> VersionFacts:
+    """A ModelVersion. `aliases` replaces its own, which MLflow leaves empty inside a RegisteredModel."""
+    tags = dict(version.tags or {})
+    stage = version.current_stage or "None"
+    # A team's own stage, and every stage on a server without stages, is kept as a tag.
+    if tags.get(STAGE_TAG) and stage == "None":
+        stage = tags[STAGE_TAG]
+    return VersionFacts(
+        model=version.name,
+        version=int(version.version),
+        created_at_ms=int(version.creation_timestamp or 0),
+        stage=stage,
+        source=version.source or "",
+        run_id=version.run_id or "",
+        model_id=model_id_of(version),
+        aliases=tuple(version.aliases or ()) if aliases is None else aliases,
+        tags=tags,
+        description=version.description or "",
+        updated_at_ms=int(version.last_updated_timestamp or 0),
+        workspace=getattr(version, "workspace", None) or "default",
+    )
+
+
+def run_facts(run: Any) -> RunFacts:
+    """A Run, with its dataset inputs; `mlflow.data.context` says what each was used for."""
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    datasets = []
+    for item in inputs:
+        context = next((tag.value for tag in item.tags if tag.key == "mlflow.data.context"), "")
+        datasets.append(Dataset(item.dataset.name, item.dataset.digest, context))
+    return RunFacts(
+        run_id=run.info.run_id,
+        experiment_id=run.info.experiment_id,
+        started_at=when(run.info.start_time),
+        metrics=dict(run.data.metrics),
+        params=dict(run.data.params),
+        tags=dict(run.data.tags),
+        datasets=tuple(datasets),
+    )
+
+
+def logged_model_facts(model: Any) -> LoggedModelFacts:
+    """A LoggedModel, its metrics in the order they were logged, newest last."""
+    metrics = sorted(model.metrics or (), key=lambda metric: (metric.timestamp or 0, metric.step or 0))
+    return LoggedModelFacts(
+        model_id=model.model_id,
+        experiment_id=model.experiment_id,
+        metrics=tuple(
+            Metric(m.key, m.value, "logged model", m.dataset_name or "", m.dataset_digest or "") for m in metrics
+        ),
+        params=dict(model.params or {}),
+        tags=dict(model.tags or {}),
+        artifact_location=model.artifact_location,
+    )
+
+
+def model_file(text: str) -> ModelFile:
+    """An MLmodel file. Raises ValueError where it is not one."""
+    content = yaml.safe_load(text)
+    if not isinstance(content, dict):
+        raise ValueError("the MLmodel file is not a mapping")
+    signature = content.get("signature") or {}
+    flavors = content.get("flavors") or {}
+    serialization = {
+        name: str(config["serialization_format"])
+        for name, config in flavors.items()
+        if isinstance(config, dict) and config.get("serialization_format")
+    }
+    return ModelFile(
+        inputs=_columns(signature.get("inputs")),
+        outputs=_columns(signature.get("outputs")),
+        has_input_example=bool(content.get("saved_input_example_info")),
+        flavors=tuple(sorted(flavors)),
+        serialization=serialization,
+    )
+
+
+def _columns(text: str | None) -> tuple[tuple[str, str], ...] | None:
+    """`[{"name": "age", "type": "long"}, …]`, or tensors, as pairs of name and type; None where there is none."""
+    if not text:
+        return None
+    columns = []
+    for position, column in enumerate(json.loads(text)):
+        kind = column.get("type", "")
+        if kind == "tensor":
+            spec = column.get("tensor-spec", {})
+            kind = f"tensor {spec.get('dtype', '')}{spec.get('shape', '')}"
+        columns.append((str(column.get("name", position)), str(kind)))
+    return tuple(columns)

@@ -1,0 +1,306 @@
+"""The port's adapter for MLflow: SQLite, PostgreSQL, MySQL, and any tracking server over HTTP.
+
+It talks to MLflow's stores and not to MlflowClient, which doubles some calls (`update_run` reads the run first,
+`set_terminated` looks up its experiment to print an address).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hotpass.artifacts import digest_of_folder
+from hotpass.candidate import LoggedModelFacts, ModelFile, RunFacts, VersionFacts
+from hotpass.errors import NotFound, RegistryError, mask
+from hotpass.registry import convert
+from hotpass.registry.calls import call, check_reachable, require_mlflow
+from hotpass.registry.port import ModelFacts
+from hotpass.registry.representation import Representation, representation_of
+
+DIGEST_TAG = "hotpass.artifact_digest"
+PAGE = 1000
+_MLMODEL_LIMIT = 4 * 1024 * 1024  # bytes; a real one has a few thousand
+
+
+class MlflowRegistry:
+    """A model registry in MLflow, and the tracking store that holds the runs behind its versions."""
+
+    def __init__(self, registry_uri: str, tracking_uri: str | None = None, *, create: bool = False) -> None:
+        """Raises MissingDependency without MLflow, RegistryError or NotFound where the store cannot be opened.
+
+        `create` lets MLflow create a SQLite database that does not exist yet.
+        """
+        require_mlflow()
+        from mlflow.tracking import MlflowClient
+
+        self._uri = registry_uri
+        self.tracking_uri = tracking_uri or registry_uri
+        for uri in {self._uri, self.tracking_uri}:
+            check_reachable(uri, create=create)
+        with _quiet_alembic():
+            client = MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self._uri)
+            self.tracking: Any = call("open the tracking store", lambda: client._tracking_client.store)
+            self.store: Any = call("open the model registry", lambda: client._get_registry_client().store)
+        self._representation: Representation | None = None
+        self._experiments: set[str] = set()
+        self._model_files: dict[str, ModelFile | None] = {}
+
+    @property
+    def uri(self) -> str:
+        return self._uri
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def model(self, name: str) -> ModelFacts:
+        try:
+            found = call(f"read model {name!r}", self.store.get_registered_model, name)
+        except NotFound:
+            raise self._unknown_model(name) from None
+        aliases = {alias: int(version) for alias, version in (found.aliases or {}).items()}
+        newest = tuple(
+            convert.version_facts(
+                version, tuple(sorted(a for a, number in aliases.items() if number == int(version.version)))
+            )
+            for version in found.latest_versions or ()
+        )
+        if self._representation is None and found.latest_versions:
+            self._representation = representation_of(self.store, found.latest_versions[0])
+        workspace = getattr(found, "workspace", None) or "default"
+        return ModelFacts(name, dict(found.tags or {}), aliases, newest, workspace)
+
+    def model_names(self) -> Iterator[str]:
+        token = None
+        while True:
+            page = call(
+                "list the models", self.store.search_registered_models, max_results=PAGE, page_token=token
+            )
+            yield from (model.name for model in page)
+            token = page.token
+            if not token:
+                return
+
+    def version(self, model: str, version: int) -> VersionFacts:
+        try:
+            found = call(f"read {model} version {version}", self.store.get_model_version, model, str(version))
+        except NotFound:
+            known = [str(facts.version) for facts in self.versions(model)]
+            if not known:
+                raise self._unknown_model(model) from None
+            raise NotFound(
+                f"model {model!r} has no version {version}. It has: {', '.join(known[:20])}"
+                + (" …" if len(known) > 20 else "")
+            ) from None
+        return convert.version_facts(found)
+
+    def versions(self, model: str) -> Iterator[VersionFacts]:
+        escaped = model.replace("'", "''")
+        token = None
+        while True:
+            page = call(
+                f"list the versions of {model!r}", self.store.search_model_versions, f"name='{escaped}'",
+                max_results=PAGE, order_by=["version_number DESC"], page_token=token,
+            )  # fmt: skip
+            yield from (convert.version_facts(version) for version in page)
+            token = page.token
+            if not token:
+                return
+
+    def holder(self, facts: ModelFacts, stage: str) -> VersionFacts | None:
+        pointed = facts.alias(stage.lower())
+        in_stage = [version for version in facts.newest if version.stage == stage]
+        if pointed is None:
+            return max(in_stage, key=lambda version: version.version, default=None)
+        for version in facts.newest:
+            if version.version == pointed:
+                return version
+        return self.version(facts.name, pointed)
+
+    def runs(self, run_ids: Sequence[str]) -> Mapping[str, RunFacts]:
+        wanted = list(dict.fromkeys(run_id for run_id in run_ids if run_id))
+        found: dict[str, RunFacts] = {}
+        if self._experiments and len(wanted) > 0:
+            quoted = ", ".join(f"'{run_id}'" for run_id in wanted)
+            page = call(
+                "read runs", self.tracking.search_runs, sorted(self._experiments),
+                f"attributes.run_id IN ({quoted})", _all_runs(), max_results=len(wanted),
+            )  # fmt: skip
+            found = {run.info.run_id: convert.run_facts(run) for run in page}
+        for run_id in wanted:
+            if run_id in found:
+                continue
+            with contextlib.suppress(NotFound):
+                found[run_id] = convert.run_facts(call(f"read run {run_id}", self.tracking.get_run, run_id))
+        self._experiments.update(run.experiment_id for run in found.values())
+        return found
+
+    def logged_models(self, model_ids: Sequence[str]) -> Mapping[str, LoggedModelFacts]:
+        wanted = list(dict.fromkeys(model_id for model_id in model_ids if model_id))
+        found: dict[str, LoggedModelFacts] = {}
+        if self._experiments and len(wanted) > 1:
+            quoted = ", ".join(f"'{model_id}'" for model_id in wanted)
+            page = call(
+                "read logged models", self.tracking.search_logged_models, sorted(self._experiments),
+                f"model_id IN ({quoted})", max_results=len(wanted),
+            )  # fmt: skip
+            found = {model.model_id: convert.logged_model_facts(model) for model in page}
+        for model_id in wanted:
+            if model_id in found:
+                continue
+            with contextlib.suppress(NotFound):
+                found[model_id] = convert.logged_model_facts(
+                    call(f"read logged model {model_id}", self.tracking.get_logged_model, model_id)
+                )
+        self._experiments.update(model.experiment_id for model in found.values())
+        return found
+
+    def knows_experiments(self, experiment_ids: Sequence[str]) -> None:
+        """A hint where runs may be found, so that several can be read in one request."""
+        self._experiments.update(experiment_id for experiment_id in experiment_ids if experiment_id)
+
+    # --- the files of a version ---------------------------------------------------------------------------------------
+
+    def model_file(self, facts: VersionFacts) -> ModelFile | None:
+        """Remembered by LoggedModel, whose files MLflow does not change once it is ready."""
+        if facts.model_id and facts.model_id in self._model_files:
+            return self._model_files[facts.model_id]
+        found = self._read_model_file(facts)
+        if facts.model_id:
+            self._model_files[facts.model_id] = found
+        return found
+
+    def _read_model_file(self, facts: VersionFacts) -> ModelFile | None:
+        repository = self._files_of(facts)
+        with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:
+            target = Path(folder) / "MLmodel"
+            try:
+                # Not download_artifacts(): that lists the folder first, a request of its own.
+                repository._download_file("MLmodel", str(target))
+                if target.stat().st_size > _MLMODEL_LIMIT:
+                    raise RegistryError(f"the MLmodel file of {facts.model} version {facts.version} is too large")
+                return convert.model_file(target.read_text(encoding="utf-8"))
+            except RegistryError:
+                raise
+            except Exception as error:
+                if _is_absent(error):
+                    return None
+                raise RegistryError(
+                    f"cannot read the MLmodel file of {facts.model} version {facts.version}: "
+                    f"{type(error).__name__}: {mask(str(error))}"
+                ) from None
+
+    def artifact_digest(self, facts: VersionFacts) -> str:
+        with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:
+            return digest_of_folder(self.download(facts, Path(folder)))
+
+    def download(self, facts: VersionFacts, to: Path) -> Path:
+        with _no_progress_bars():
+            try:
+                return Path(self._files_of(facts).download_artifacts("", dst_path=str(to)))
+            except Exception as error:
+                raise RegistryError(
+                    f"cannot download the files of {facts.model} version {facts.version}: {mask(str(error))}"
+                ) from None
+
+    def _files_of(self, facts: VersionFacts) -> Any:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        source = facts.source
+        if facts.model_id:
+            logged = self.logged_models([facts.model_id]).get(facts.model_id)
+            if logged is None:
+                raise RegistryError(
+                    f"{facts.model} version {facts.version} rests on logged model {facts.model_id}, which is gone"
+                )
+            source = logged.artifact_location
+        try:
+            return get_artifact_repository(source, tracking_uri=self.tracking_uri, registry_uri=self._uri)
+        except Exception as error:
+            raise RegistryError(
+                f"cannot read the files of {facts.model} version {facts.version}: {mask(str(error))}"
+            ) from None
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def set_alias(self, model: str, alias: str, version: int) -> None:
+        call(f"set alias {alias} of {model}", self.store.set_registered_model_alias, model, alias, str(version))
+
+    def delete_alias(self, model: str, alias: str) -> None:
+        with contextlib.suppress(NotFound):
+            call(f"delete alias {alias} of {model}", self.store.delete_registered_model_alias, model, alias)
+
+    def set_stage(self, facts: VersionFacts, stage: str, *, archive_existing: bool) -> VersionFacts:
+        if self._representation is None:
+            self._representation = representation_of(
+                self.store, call("read", self.store.get_model_version, facts.model, str(facts.version))
+            )
+        return self._representation.set_stage(facts, stage, archive_existing=archive_existing)
+
+    def tag_version(self, model: str, version: int, key: str, value: str) -> None:
+        from mlflow.entities.model_registry import ModelVersionTag
+
+        call(
+            f"tag {model} version {version}", self.store.set_model_version_tag, model, str(version),
+            ModelVersionTag(key, value),
+        )  # fmt: skip
+
+    def _unknown_model(self, name: str) -> NotFound:
+        names = list(self.model_names())
+        if not names:
+            return NotFound(f"there is no model {name!r}; the registry at {self._uri} is empty. Train one first.")
+        close = difflib.get_close_matches(name, names, n=3)
+        listed = [*close, *(other for other in names if other not in close)]
+        return NotFound(
+            f"there is no model {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+            + f" The registry has: {', '.join(listed[:20])}" + (" …" if len(listed) > 20 else "")
+        )  # fmt: skip
+
+
+def _all_runs() -> Any:
+    from mlflow.entities import ViewType
+
+    return ViewType.ALL
+
+
+def _is_absent(error: Exception) -> bool:
+    text = str(error)
+    return (
+        isinstance(error, FileNotFoundError)
+        or getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
+        or "404" in text
+        or "No such file" in text
+        or "NoSuchKey" in text
+    )
+
+
+@contextlib.contextmanager
+def _quiet_alembic() -> Iterator[None]:
+    """Opening a SQLite store makes alembic print a line for every migration of MLflow's; nobody asked for those."""
+    loggers = [logging.getLogger(name) for name in ("alembic", "alembic.runtime.migration", "mlflow.store.db.utils")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """MLflow draws a progress bar for downloads, which does not belong among our lines."""
+    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR as BAR
+
+    if BAR.is_set():  # somebody chose
+        yield
+        return
+    BAR.set(False)
+    try:
+        yield
+    finally:
+        BAR.unset()
