@@ -1,12 +1,12 @@
 """The `hotpass` command: which commands there are, and what happens to their errors.
 
-A command's module is imported when that command is asked for, and nothing else is: `hotpass policy lint` runs at every
-commit and must not wait for MLflow. Commands of plugins (`hotpass_cli`) are looked for when the word on the command line
-is not a built-in one, for `--help`, and for shell completion.
+A command's module is imported when that command is asked for, and nothing else is: `hotpass policy lint` runs
+at every commit and must not wait for MLflow. Commands of plugins (`hotpass_cli`) are looked for when the word
+on the command line is not a built-in one, for `--help`, and for shell completion.
 
-Exit codes: 0 allowed or done, 1 denied, 2 the policy or the call is wrong, 3 not yet, 4 the registry could not be reached
-or did not do as told, 70 a bug in Hotpass or in a plugin, 130 interrupted, 141 nobody reads the output any more.
-With `HOTPASS_DEBUG=1` every error comes with its traceback.
+Exit codes: 0 allowed or done, 1 denied, 2 the policy or the call is wrong, 3 not yet, 4 the registry could
+not be reached or did not do as told, 70 a bug in Hotpass or in a plugin, 130 interrupted, 141 nobody reads
+the output any more. With `HOTPASS_DEBUG=1` every error comes with its traceback.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ BUG, INTERRUPTED, CLOSED = 70, 130, 141
 
 
 class Command(NamedTuple):
-    """A built-in command: `module:name` of a function or a Typer group, its line of help, and the panel it stands in."""
+    """A built-in command: `module:name` of a function or a Typer group, its line of help, and the panel it
+    stands in.
+    """
 
     target: str
     help: str
@@ -36,24 +38,26 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("hotpass.cli.demo:demo", "See the whole story on real data, from training to rollback.", "Start"),
+    "demo": Command("hotpass.cli.demo:demo", "See the whole story on real data.", "Start"),
     "init": Command("hotpass.cli.init:init", "Write a starter policy folder.", "Start"),
     "check": Command("hotpass.cli.decide:check", "Judge a promotion without doing it.", "Promote"),
-    "promote": Command("hotpass.cli.decide:promote", "Judge a promotion, record it and, if allowed, do it.", "Promote"),
+    "promote": Command("hotpass.cli.decide:promote", "Judge a promotion, and do it if allowed.", "Promote"),
     "rollback": Command("hotpass.cli.decide:rollback", "Put an earlier version back.", "Promote"),
     "adopt": Command("hotpass.cli.decide:adopt", "Record what an existing registry holds.", "Promote"),
     "status": Command("hotpass.cli.look:status", "Models, stages, champions and waiting candidates.", "Look"),
     "history": Command("hotpass.cli.look:history", "The decisions on a model, newest first.", "Look"),
-    "audit": Command("hotpass.cli.look:audit", "Prove that the ledger was not changed.", "Look", is_group=True),
+    "audit": Command("hotpass.cli.look:audit", "Prove that the ledger is unchanged.", "Look", is_group=True),
     "train": Command("hotpass.cli.train:train", "Train a lead scoring model and register it.", "Models"),
     "score": Command("hotpass.cli.score:score", "Score leads with a registered model.", "Models"),
-    "policy": Command("hotpass.cli.policy:app", "Check policy files; print their schema.", "Policies", is_group=True),
+    "policy": Command("hotpass.cli.policy:app", "Check policy files.", "Policies", is_group=True),
     "plugins": Command("hotpass.cli.plugins:app", "See which plugins are in use.", "Policies", is_group=True),
 }  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command line (without the program's name; by default that of the process); returns its exit code."""
+    """Runs one command line (without the program's name; by default that of the process); returns its exit
+    code.
+    """
     args = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a file name that is not UTF-8 is shown escaped
@@ -102,7 +106,9 @@ def _dispatch(args: list[str]) -> int:
 
 
 def build(args: Sequence[str]) -> typer.Typer:
-    """The Typer app for one command line: the command asked for is real, the others are names with a line of help."""
+    """The Typer app for one command line: the command asked for is real, the others are names with a line
+    of help.
+    """
     import typer
 
     app = typer.Typer(
@@ -113,7 +119,9 @@ def build(args: Sequence[str]) -> typer.Typer:
 
     @app.callback()
     def root(
-        version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True, callback=_version),
+        version: bool = typer.Option(
+            False, "--version", help="Print the version.", is_eager=True, callback=_version
+        ),
     ) -> None:
         pass
 
@@ -134,8 +142,8 @@ def build(args: Sequence[str]) -> typer.Typer:
 
 
 _EPILOG = (
-    "Exit codes: 0 allowed or done, 1 denied, 2 the policy or the call is wrong, 3 not yet, 4 the registry failed, "
-    "70 a bug. HOTPASS_DEBUG=1 shows tracebacks."
+    "Exit codes: 0 allowed or done, 1 denied, 2 the policy or the call is wrong, 3 not yet, 4 the registry "
+    "failed, 70 a bug. HOTPASS_DEBUG=1 shows tracebacks."
 )
 
 
@@ -159,7 +167,9 @@ def _version(wanted: bool) -> None:
 
 
 def _words_to_complete() -> list[str]:
-    """The words typed so far, where a shell asks for completion (bash sets the first, zsh and fish the second)."""
+    """The words typed so far, where a shell asks for completion (bash sets the first, zsh and fish the
+    second).
+    """
     if "_HOTPASS_COMPLETE" not in os.environ:
         return []
     typed = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or ""
@@ -175,7 +185,9 @@ def _report(error: HotpassError, as_json: bool, cause: BaseException | None = No
 
 
 def _usage(error: Any, *, as_json: bool) -> int:
-    """A wrong option or argument. Typer has already printed the help where a group was called without a command."""
+    """A wrong option or argument. Typer has already printed the help where a group was called without a
+    command.
+    """
     _traceback_if_wanted(error)
     if type(error).__name__ != "NoArgsIsHelpError":
         message = error.format_message()
@@ -192,8 +204,8 @@ def _bug(error: BaseException, as_json: bool) -> int:
     _traceback_if_wanted(error)
     message = (
         f"this is a bug in Hotpass or in a plugin: {type(error).__name__}: {mask(str(error))}\n"
-        "Nothing says that anything was promoted: look with `hotpass status`. Run it again with HOTPASS_DEBUG=1 for the "
-        "traceback, and report that."
+        "Whether anything was promoted, `hotpass status` says. Run it again with HOTPASS_DEBUG=1 for "
+        "the traceback, and report that."
     )
     if as_json:
         output.print_json(output.error_as_json(error))

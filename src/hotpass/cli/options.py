@@ -1,6 +1,6 @@
 """Options that several commands share, so that they are spelt and explained alike everywhere.
 
-    def status(model: ModelArgument, policies: PoliciesOption = None, as_json: JsonOption = False) -> None: ...
+def status(model: ModelArgument, policies: PoliciesOption = None, as_json: JsonOption = False) -> None: ...
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, 
 
 RegistryUriOption = Annotated[
     str | None,
-    typer.Option("--registry-uri", metavar="URI", help="Where the model registry is. Default: as MLflow finds it."),
+    typer.Option(
+        "--registry-uri", metavar="URI", help="Where the model registry is. Default: as MLflow finds it."
+    ),
 ]
 
 TrackingUriOption = Annotated[

@@ -23,7 +23,8 @@ PIPE_WIDTH = 200
 #: Modules that only an extra installs, and that extra.
 EXTRAS = {
     **dict.fromkeys(
-        ["matplotlib", "mlflow", "numpy", "openpyxl", "pandas", "pyarrow", "scipy", "sklearn", "skops", "stamina"],
+        ["matplotlib", "mlflow", "numpy", "openpyxl", "pandas", "pyarrow", "scipy", "sklearn", "skops",
+         "stamina"],
         "ml_scoring",
     ),
     "psycopg2": "postgresql",
@@ -41,7 +42,9 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(text: str, *, style: str = "", stderr: bool = False) -> None:
-    """Prints `text` as it is, without markup and without breaking its lines; `style` shows in a terminal only."""
+    """Prints `text` as it is, without markup and without breaking its lines; `style` shows in a terminal
+    only.
+    """
     stream = sys.stderr if stderr else sys.stdout
     if style and stream.isatty() and "NO_COLOR" not in os.environ:
         console(stderr=stderr).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
@@ -83,15 +86,18 @@ def problems_as_json(error: PolicyError) -> list[dict[str, Any]]:
 
 
 def print_error(error: HotpassError) -> None:
-    """Prints one error on stderr in plain words. A policy's problems stand at the start of a line, so that editors
-    and CI find `file:line:column`."""
+    """Prints one error on stderr in plain words. A policy's problems stand at the start of a line, so that
+    editors and CI find `file:line:column`.
+    """
     if isinstance(error, PolicyError):
         for problem in error.problems:
             say(str(problem), stderr=True)
         count = len(error.problems)
         say(f"{count} problem{'s' if count != 1 else ''} found", style="bold red", stderr=True)
     elif isinstance(error, PromotionDenied):
-        say(error.decision.summary(), style="bold red" if error.exit_code == 1 else "bold yellow", stderr=True)
+        say(
+            error.decision.summary(), style="bold red" if error.exit_code == 1 else "bold yellow", stderr=True
+        )
         if str(error) not in error.decision.summary():
             say(str(error), stderr=True)
     else:

@@ -15,9 +15,11 @@ PANEL = "From plugins"
 
 
 def add_plugin_commands(app: typer.Typer, taken: Container[str], *, required: bool) -> None:
-    """Adds the commands of all plugins to `app`. Raises PluginError, naming the plugin, for one that cannot be added.
+    """Adds the commands of all plugins to `app`. Raises PluginError, naming the plugin, for one that cannot
+    be added.
 
-    With `required` False (the list of commands is wanted, not one of them) a broken plugin is a line on stderr.
+    With `required` False (the list of commands is wanted, not one of them) a broken plugin is a line on
+    stderr.
     """
     try:
         _add(app, taken)
@@ -49,7 +51,7 @@ def _add(app: typer.Typer, taken: Container[str]) -> None:
             if name in taken or name in owner:
                 whose = f"plugin {owner[name]}" if name in owner else "Hotpass itself"
                 raise PluginError(
-                    f"plugin {impl.plugin_name}: the command {name!r} is one of {whose}. Rename it in the plugin."
+                    f"plugin {impl.plugin_name}: the command {name!r} is one of {whose}. Rename it."
                 )
             owner[name] = impl.plugin_name
         if names:

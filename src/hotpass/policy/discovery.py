@@ -1,8 +1,8 @@
 """Where policies and plugin folders are looked for, when the call does not say.
 
-The argument comes first, then the environment (`HOTPASS_POLICIES`, `HOTPASS_PLUGINS`: several places are separated as in
-PATH), then `[tool.hotpass]` in the nearest pyproject.toml upward from the working directory (relative to that file). A
-place that is named and wrong is an error, never a reason to look further.
+The argument comes first, then the environment (`HOTPASS_POLICIES`, `HOTPASS_PLUGINS`: several places are
+separated as in PATH), then `[tool.hotpass]` in the nearest pyproject.toml upward from the working directory
+(relative to that file). A place that is named and wrong is an error, never a reason to look further.
 """
 
 from __future__ import annotations
@@ -44,8 +44,14 @@ def policy_places(place: Place | Sequence[Place] | None = None, *, cli: bool = F
 
 
 def plugin_folders(folders: Place | Sequence[Place] | None = None) -> tuple[Path, ...]:
-    """The plugin folders to load. An empty sequence counts as no argument. Raises PolicyError as `policy_places` does."""
-    wanted = None if folders is not None and not isinstance(folders, str | os.PathLike) and not folders else folders
+    """The plugin folders to load. An empty sequence counts as no argument. Raises PolicyError as
+    `policy_places` does.
+    """
+    wanted = (
+        None
+        if folders is not None and not isinstance(folders, str | os.PathLike) and not folders
+        else folders
+    )
     return _places(wanted, "HOTPASS_PLUGINS", "plugins").paths
 
 
@@ -64,7 +70,9 @@ def _places(place: Place | Sequence[Place] | None, variable: str, setting: str) 
     wanted = read_settings(file).get(setting) if file else None
     if file is None or wanted is None:
         return Places()
-    found = _named(wanted, f"[tool.hotpass] {setting} in {shown(file)}", f"Name a folder, or take {setting!r} out.")
+    found = _named(
+        wanted, f"[tool.hotpass] {setting} in {shown(file)}", f"Name a folder, or take {setting!r} out."
+    )
     return found._replace(paths=tuple(file.parent / path for path in found.paths))
 
 
@@ -80,7 +88,9 @@ def _named(values: Sequence[Place], source: str, remedy: str) -> Places:
 def nearest_pyproject(start: Path | None = None) -> Path | None:
     """The nearest pyproject.toml, upward from `start` (the working directory)."""
     here = start or Path.cwd()
-    return next((file for folder in (here, *here.parents) if (file := folder / "pyproject.toml").is_file()), None)
+    return next(
+        (file for folder in (here, *here.parents) if (file := folder / "pyproject.toml").is_file()), None
+    )
 
 
 def read_settings(file: Path) -> dict[str, list[str]]:
@@ -90,14 +100,28 @@ def read_settings(file: Path) -> dict[str, list[str]]:
     name = shown(file)
     try:
         content: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise PolicyError(
-            [Problem(name, 0, 0, f"it cannot be read: {error}", "Hotpass looks for [tool.hotpass] there; mend the file.")]
+            [
+                Problem(
+                    name,
+                    0,
+                    0,
+                    f"it cannot be read: {error}",
+                    "Hotpass looks for [tool.hotpass] there; mend the file.",
+                )
+            ]
         ) from error
     tool = content.get("tool", {})
     table = tool.get("hotpass", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
-        raise PolicyError([Problem(name, 0, 0, "[tool.hotpass] is not a table", "Write `[tool.hotpass]` on a line.")])
+        raise PolicyError(
+            [Problem(name, 0, 0, "[tool.hotpass] is not a table", "Write `[tool.hotpass]` on a line.")]
+        )
     problems, settings = [], {}
     for key, value in table.items():
         values = [value] if isinstance(value, str) else value
@@ -107,7 +131,9 @@ def read_settings(file: Path) -> dict[str, list[str]]:
             problems.append(Problem(name, 0, 0, f"[tool.hotpass] has an unknown key {key!r}", remedy))
         elif not isinstance(values, list) or not all(isinstance(item, str) for item in values):
             remedy = f'Write {key} = "folder", or a list of such texts.'
-            problems.append(Problem(name, 0, 0, f"[tool.hotpass] {key} is neither a text nor a list of texts", remedy))
+            problems.append(
+                Problem(name, 0, 0, f"[tool.hotpass] {key} is neither a text nor a list of texts", remedy)
+            )
         else:
             settings[key] = values
     if problems:

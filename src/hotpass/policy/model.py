@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -24,7 +24,7 @@ class GateEntry:
     enforcement: Enforcement = Enforcement.MANDATORY
     by: tuple[str, ...] = ()
     hint: str = ""
-    parameters: Mapping[str, Any] | None = None
+    parameters: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,18 @@ class Policy:
         return tuple(entry for entry in self.promotions if entry.to_stage == to_stage)
 
     def guarded_aliases(self) -> frozenset[str]:
-        """Aliases that only a decision may move, in lower case: the target stages' own and those under `aliases:`."""
+        """Aliases that only a decision may move, in lower case: the target stages' own and those under
+        `aliases:`.
+        """
         stages = {entry.to_stage.lower() for entry in self.promotions}
         return frozenset(stages | {alias.lower() for alias in self.aliases}) - {"none", "archived"}
 
 
 @dataclass(frozen=True)
 class PolicySet:
-    """All policies in force. `source` says where they were found; `configured` is False where nobody named a place."""
+    """All policies in force. `source` says where they were found; `configured` is False where nobody named
+    a place.
+    """
 
     policies: tuple[Policy, ...] = ()
     source: str = ""
