@@ -227,26 +227,34 @@ class Subject:
         """The data sets logged as inputs of the run."""
         run = self._sources.run()
         datasets = run.datasets if run else ()
-        self.read[f"{self._prefix}datasets"] = [dataset._asdict() for dataset in datasets]
+        key = f"{self._prefix}datasets"
+        if key not in self.read:
+            self.read[key] = [
+                {"name": name, "digest": digest, "context": context} for name, digest, context in datasets
+            ]
         return datasets
 
     def model_file(self) -> ModelFile | None:
         """What the MLmodel file says; None where the version has none."""
         found = self._sources.model_file()
-        self.read[f"{self._prefix}model_file"] = None if found is None else {
-            "inputs": [list(column) for column in found.inputs] if found.inputs is not None else None,
-            "outputs": [list(column) for column in found.outputs] if found.outputs is not None else None,
-            "input_example": found.has_input_example,
-        }  # fmt: skip
+        key = f"{self._prefix}model_file"
+        if key not in self.read:
+            self.read[key] = None if found is None else {
+                "inputs": [list(column) for column in found.inputs] if found.inputs is not None else None,
+                "outputs": [list(column) for column in found.outputs] if found.outputs is not None else None,
+                "input_example": found.has_input_example,
+            }  # fmt: skip
         return found
 
     def stays(self) -> Sequence[Stay]:
         """All stays of this version in stages that the ledger knows, oldest first."""
         stays = self._sources.stays()
-        self.read[f"{self._prefix}stays"] = [
-            [stay.stage, stay.since.isoformat(), stay.until.isoformat() if stay.until else None]
-            for stay in stays
-        ]
+        key = f"{self._prefix}stays"
+        if key not in self.read:
+            self.read[key] = [
+                [stay.stage, stay.since.isoformat(), stay.until.isoformat() if stay.until else None]
+                for stay in stays
+            ]
         return stays
 
     def evidence(self, name: str) -> Json:

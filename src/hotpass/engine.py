@@ -69,8 +69,8 @@ def evaluate(
     """The decision on `candidate` at `now` (timezone-aware) under all policies that cover its model.
 
     Where no policy covers the model, `unmatched` says whether the built-in rule applies or the move is
-    denied. `veto` is asked after all gates; see `vetoes`. Pass the same PolicySet for many decisions, since it
-    remembers their plans.
+    denied. `veto` is asked after all gates; see `vetoes`. Pass the same PolicySet for many decisions, since
+    it remembers their plans.
 
     A gate or a veto that raises never allows anything. What does propagate: RegistryError, since evidence
     that could not be loaded is not a verdict; KeyboardInterrupt; and SystemExit, unless its code is 0, which
@@ -92,7 +92,7 @@ def evaluate(
             known.plans.clear()
         known.plans[key] = plan
 
-    judgements = tuple([Judgement(entry, _judge(entry, candidate, now)) for entry in plan.entries])
+    judgements = tuple([_judge(entry, candidate, now) for entry in plan.entries])
     notes, denied = plan.notes, plan.denied
     if veto is not None:
         against = _ask(veto, candidate, now)
@@ -213,22 +213,31 @@ def _unmatched(move: Move, unmatched: str, remarks: list[str]) -> Sequence[str]:
     return ()
 
 
-def _judge(entry: GateEntry, candidate: Candidate, now: datetime) -> GateResult:
-    """What the gate says; verdict `error` where it breaks or keeps its contract badly."""
+def breach_of_contract(result: object) -> str | None:
+    """How `result` breaks the contract of a gate, in words; None for a sound one."""
+    if (
+        type(result) is not GateResult
+        or type(result.verdict) is not Verdict
+        or type(result.message) is not str
+    ):
+        return f"the gate returned {result!r} where passed(…), failed(…) or pending(…) was due"
+    passes_at = result.passes_at
+    if passes_at is not None and passes_at.utcoffset() is None:
+        return f"the gate gave a passes_at without time zone: {passes_at!r}"
+    for key, value in result.evidence.items():
+        if type(key) is not str or not is_json(value):
+            return f"the gate's evidence {key!r} is not JSON: {value!r}"
+    return None
+
+
+def _judge(entry: GateEntry, candidate: Candidate, now: datetime) -> Judgement:
+    """What the gate says; verdict `error` where it breaks or breaks its contract."""
     try:
         result = entry.gate.evaluate(candidate, now)
-        if type(result) is GateResult and type(result.verdict) is Verdict and type(result.message) is str:
-            passes_at = result.passes_at
-            if passes_at is not None and passes_at.utcoffset() is None:
-                return _broke(f"the gate gave a passes_at without time zone: {passes_at!r}")
-            for key, value in result.evidence.items():
-                kind = type(value)
-                if type(key) is not str or (kind is not str and kind is not int and not is_json(value)):
-                    return _broke(f"the gate's evidence {key!r} is not JSON: {value!r}")
-            return result
-        return _broke(f"the gate returned {result!r} where passed(…), failed(…) or pending(…) was due")
+        breach = breach_of_contract(result)
     except BaseException as error:
-        return _broke(_survived(error))
+        return Judgement(entry, _broke(_survived(error)))
+    return Judgement(entry, result if breach is None else _broke(breach))
 
 
 def _ask(

@@ -65,8 +65,11 @@ class Gate(ABC):
     #: JSON Schema (2020-12) of the parameters. An object schema without `required` also allows the bare name.
     schema: ClassVar[Mapping[str, Any]]
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
-        """Takes parameters that fit the schema. May raise ParameterError; must not do I/O."""
+    def __init__(self, parameters: Any) -> None:
+        """Takes parameters that fit the schema: a dict, or what else the schema allows (`staging_dwell: 24h`).
+
+        May raise ParameterError; must not do I/O.
+        """
         self.parameters = parameters
 
     @abstractmethod

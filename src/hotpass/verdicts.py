@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, Protocol
 
 Json = Any  # what json.dumps takes: str, int, float, bool, None, and lists and dicts of these
 
+_PLAIN = frozenset({str, int, bool, type(None)})
+
 
 class Verdict(StrEnum):
     """What one gate says."""
@@ -253,14 +255,20 @@ def outcome_of(judgements: Iterable[Judgement], *, vetoed: bool = False) -> Outc
 def is_json(value: Json) -> bool:
     """Whether JSON can hold `value` as it is: no NaN, no infinity, only `str` keys, only JSON's types."""
     kind = type(value)
-    if value is None or kind is str or kind is int or kind is bool:
+    if kind in _PLAIN:
         return True
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
-        return all(isinstance(key, str) and is_json(item) for key, item in value.items())
+        for key, item in value.items():
+            if not (isinstance(key, str) and is_json(item)):
+                return False
+        return True
     if isinstance(value, list | tuple):
-        return all(is_json(item) for item in value)
+        for item in value:  # noqa: SIM110 - a generator expression takes twice the time
+            if not is_json(item):
+                return False
+        return True
     return isinstance(value, str | int)
 
 

@@ -1,0 +1,187 @@
+"""What a gate author tests with: a candidate from plain data, and a gate judged the way a policy would.
+
+    from hotpass.testing import candidate, judge
+
+    def test_enough_rows():
+        result = judge(MinimumRows, {"at_least": 100}, candidate(params={"validation_rows": "250"}))
+        assert result.verdict == "passed"
+
+No registry, no ledger and no clock takes part: `NOW` is always the same moment, and every fact is an
+argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from hotpass.candidate import (
+    Candidate,
+    Dataset,
+    LoggedModelFacts,
+    Metric,
+    ModelFile,
+    RunFacts,
+    Stay,
+    Subject,
+    VersionFacts,
+)
+from hotpass.engine import breach_of_contract
+from hotpass.errors import CallError, PluginError
+from hotpass.gates import Gate, ParameterError, check_gate_class
+from hotpass.plugins import create_manager, gate_classes
+from hotpass.stages import canonical
+from hotpass.verdicts import GateResult, Json
+
+#: The moment at which tests judge, unless they say otherwise.
+NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+
+#: Columns as names, or as names and types: `["age"]`, `{"age": "long"}`.
+Columns = Iterable[str] | Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PlainSources:
+    """Evidence that is simply there: what a Candidate reads when nothing has to be loaded."""
+
+    run_facts: RunFacts | None = None
+    logged_model_facts: LoggedModelFacts | None = None
+    file: ModelFile | None = None
+    tags_of_model: Mapping[str, str] = field(default_factory=dict)
+    known_stays: Sequence[Stay] = ()
+    supplied: Mapping[str, Json] = field(default_factory=dict)
+
+    def run(self) -> RunFacts | None:
+        return self.run_facts
+
+    def logged_model(self) -> LoggedModelFacts | None:
+        return self.logged_model_facts
+
+    def model_file(self) -> ModelFile | None:
+        return self.file
+
+    def model_tags(self) -> Mapping[str, str]:
+        return self.tags_of_model
+
+    def stays(self) -> Sequence[Stay]:
+        return self.known_stays
+
+    def evidence(self, name: str) -> Json:
+        return self.supplied[name]
+
+
+def candidate(
+    *,
+    model: str = "lead_scoring_model",
+    version: int = 2,
+    stage: str = "Staging",
+    to: str = "Production",
+    metrics: Mapping[str, float | Metric] | None = None,
+    params: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    run_tags: Mapping[str, str] | None = None,
+    model_tags: Mapping[str, str] | None = None,
+    datasets: Iterable[Dataset | tuple[str, str] | tuple[str, str, str]] = (),
+    started_at: datetime | None = None,
+    run: bool = True,
+    in_stage_since: datetime | None = None,
+    stays: Sequence[Stay] | None = None,
+    signature: Mapping[str, Columns] | None = None,
+    input_example: bool = False,
+    model_file: bool = True,
+    evidence: Mapping[str, Json] | None = None,
+    champion: Mapping[str, Any] | None = None,
+    rollback: bool = False,
+    workspace: str = "default",
+    created_at_ms: int = 1_767_225_600_000,
+    description: str = "",
+) -> Candidate:
+    """A candidate made of plain data. Nothing is logged, tagged or recorded unless an argument says so.
+
+    `metrics` are floats, logged on the run, or `Metric`s, logged on the LoggedModel with their data set.
+    `datasets` are `(name, digest)` or `(name, digest, context)`. `in_stage_since` is when its present stay
+    in `stage` began, by the ledger; `stays` gives the whole history instead. `signature` is `{"inputs": …,
+    "outputs": …}`, each column names or a mapping of names to types. `run=False` takes the run away, and
+    what is logged on it; `model_file=False` the MLmodel file. `champion` is what these arguments would be
+    for the version in stage `to` (its version defaults to 1), or None where no version is. Times are
+    timezone-aware.
+
+    Raises CallError for a stage that cannot be one.
+    """
+    stage, to = canonical(stage), canonical(to)
+    on_model = tuple(metric for metric in (metrics or {}).values() if isinstance(metric, Metric))
+    on_run = {name: value for name, value in (metrics or {}).items() if not isinstance(value, Metric)}
+    if stays is None:
+        stays = () if in_stage_since is None else (Stay(stage, in_stage_since, None, f"record-{version}"),)
+    facts = VersionFacts(
+        model=model, version=version, created_at_ms=created_at_ms, stage=stage, tags=tags or {},
+        run_id=f"run-{version}" if run else "", model_id=f"m-{version}" if on_model else "",
+        description=description, workspace=workspace,
+    )  # fmt: skip
+    sources = PlainSources(
+        run_facts=RunFacts(
+            facts.run_id, started_at=started_at, metrics=on_run, params=params or {}, tags=run_tags or {},
+            datasets=tuple(Dataset(*dataset) for dataset in datasets),
+        ) if run else None,
+        logged_model_facts=LoggedModelFacts(facts.model_id, metrics=on_model) if on_model else None,
+        file=ModelFile(
+            _columns(signature, "inputs"), _columns(signature, "outputs"), has_input_example=input_example
+        ) if model_file else None,
+        tags_of_model=model_tags or {},
+        known_stays=stays,
+        supplied=evidence or {},
+    )  # fmt: skip
+    holder = None
+    if champion is not None:
+        defaults = {"version": 1, "model": model, "stage": to, "model_tags": model_tags}
+        other = candidate(**{**defaults, **champion})
+        holder = Subject(other.facts, other._sources)
+    return Candidate(facts, sources, to, champion=holder, rollback=rollback)
+
+
+def judge(gate: type[Gate] | str, parameters: Any, candidate: Candidate, now: datetime = NOW) -> GateResult:
+    """What `gate` says of `candidate`, with `parameters` as they would stand in a policy.
+
+    `gate` is the class, or the name of a gate of any installed plugin. Nothing that the gate raises is
+    caught. Raises ParameterError for parameters that do not fit the schema or make no sense, and
+    PluginError for a class or a result that breaks the contract; where a policy is judged the latter is
+    verdict `error`.
+    """
+    result = make(gate, parameters).evaluate(candidate, now)
+    breach = breach_of_contract(result)
+    if breach:
+        raise PluginError(breach)
+    return result
+
+
+def make(gate: type[Gate] | str, parameters: Any) -> Gate:
+    """The gate as the policy loader makes it: parameters are checked against the schema first.
+
+    Raises ParameterError for parameters that do not fit, PluginError for a class that breaks the contract,
+    and CallError for a name that no plugin has.
+    """
+    if isinstance(gate, str):
+        known = gate_classes(create_manager())
+        if gate not in known:
+            raise CallError(f"no plugin has a gate {gate!r}; there are {', '.join(known)}")
+        gate = known[gate]
+    check_gate_class(gate, gate.__module__)
+    Draft202012Validator.check_schema(gate.schema)
+    for error in sorted(
+        Draft202012Validator(gate.schema).iter_errors(parameters), key=lambda error: list(error.path)
+    ):
+        raise ParameterError(f"{gate.name}: {error.message}", tuple(error.path))
+    return gate(parameters)
+
+
+def _columns(signature: Mapping[str, Columns] | None, side: str) -> tuple[tuple[str, str], ...] | None:
+    columns = (signature or {}).get(side)
+    if columns is None:
+        return None
+    if isinstance(columns, Mapping):
+        return tuple(columns.items())
+    return tuple((name, "") for name in columns)
