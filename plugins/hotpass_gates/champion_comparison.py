@@ -9,9 +9,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from hotpass.candidate import Candidate, Metric
 from hotpass.decimals import as_read, is_finite, minus, number_text, times
+from hotpass.directions import higher_is_better
 from hotpass.gates import Gate, ParameterError
 from hotpass.verdicts import GateResult, Json, Verdict, failed, passed
-from hotpass_gates.directions import higher_is_better
 from hotpass_gates.logged import usable
 
 _HUNDREDTH = Decimal("0.01")

@@ -5,24 +5,26 @@ from __future__ import annotations
 import re
 
 #: `sklearn.metrics.get_scorer_names()` and the functions behind them, without the suffix `_score`.
-_HIGHER = frozenset("""
-    accuracy balanced_accuracy top_k_accuracy average_precision precision recall f1 fbeta jaccard roc_auc
-    matthews_corrcoef cohen_kappa ndcg dcg r2 explained_variance d2_absolute_error d2_brier d2_log_loss d2_pinball
-    d2_tweedie adjusted_mutual_info adjusted_rand completeness fowlkes_mallows homogeneity mutual_info
-    normalized_mutual_info rand v_measure silhouette calinski_harabasz positive_likelihood_ratio
-    label_ranking_average_precision precision_recall_auc auc score
-""".split())
+_HIGHER = frozenset({
+    "accuracy", "balanced_accuracy", "top_k_accuracy", "average_precision", "precision", "recall", "f1",
+    "fbeta", "jaccard", "roc_auc", "matthews_corrcoef", "cohen_kappa", "ndcg", "dcg", "r2",
+    "explained_variance", "d2_absolute_error", "d2_brier", "d2_log_loss", "d2_pinball", "d2_tweedie",
+    "adjusted_mutual_info", "adjusted_rand", "completeness", "fowlkes_mallows", "homogeneity",
+    "mutual_info", "normalized_mutual_info", "rand", "v_measure", "silhouette", "calinski_harabasz",
+    "positive_likelihood_ratio", "label_ranking_average_precision", "precision_recall_auc", "auc", "score",
+})  # fmt: skip
 
-_LOWER = frozenset("""
-    log_loss brier brier_loss hamming_loss hinge_loss zero_one_loss label_ranking_loss coverage_error max_error
-    mean_absolute_error mean_squared_error mean_squared_log_error median_absolute_error root_mean_squared_error
-    root_mean_squared_log_error mean_absolute_percentage_error mean_pinball_loss mean_poisson_deviance
-    mean_gamma_deviance mean_tweedie_deviance negative_likelihood_ratio davies_bouldin
-    mae mse rmse msle rmsle mape
-""".split())
+_LOWER = frozenset({
+    "log_loss", "brier", "brier_loss", "hamming_loss", "hinge_loss", "zero_one_loss", "label_ranking_loss",
+    "coverage_error", "max_error", "mean_absolute_error", "mean_squared_error", "mean_squared_log_error",
+    "median_absolute_error", "root_mean_squared_error", "root_mean_squared_log_error",
+    "mean_absolute_percentage_error", "mean_pinball_loss", "mean_poisson_deviance", "mean_gamma_deviance",
+    "mean_tweedie_deviance", "negative_likelihood_ratio", "davies_bouldin", "mae", "mse", "rmse", "msle",
+    "rmsle", "mape",
+})  # fmt: skip
 
 # MLflow's autologging writes `training_roc_auc`, `val_f1_score`; its evaluation writes `eval_…`.
-_PREFIX = re.compile(r"(?:training|train|validation|valid|val|test|eval|holdout)_")
+_PREFIX = re.compile(r"\A(?:training|train|validation|valid|val|test|eval|holdout)_")
 _SUFFIX = re.compile(r"_(?:score|macro|micro|weighted|samples|ovr|ovo)\Z")
 
 
@@ -31,7 +33,7 @@ def higher_is_better(metric: str) -> bool | None:
 
     A `neg_…` of scikit-learn's scorers is better when higher, since it is a loss with its sign turned.
     """
-    name = _PREFIX.sub("", metric.lower(), count=1) if _PREFIX.match(metric.lower()) else metric.lower()
+    name = _PREFIX.sub("", metric.lower())
     while True:
         if name in _HIGHER:
             return True
