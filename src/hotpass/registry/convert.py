@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,10 @@ from hotpass.candidate import Dataset, LoggedModelFacts, Metric, ModelFile, RunF
 
 #: The version tag that holds the stage where MLflow has none for it.
 STAGE_TAG = "hotpass.stage"
+#: The LoggedModel tag that says what the MLmodel file says, so that it need not be downloaded to be judged. Whoever logs a
+#: model writes both, so the tag is worth what the file is worth; the artifact digest ties a decision to the file.
+MODEL_FILE_TAG = "hotpass.model_file"
+_TAG_LIMIT = 5000
 
 
 def when(ms: int | None) -> datetime | None:
@@ -102,6 +107,31 @@ def model_file(text: str) -> ModelFile:
         flavors=tuple(sorted(flavors)),
         serialization=serialization,
     )
+
+
+def model_file_tag(file: ModelFile) -> str | None:
+    """The value of MODEL_FILE_TAG for `file`; None where it is too long for a tag (some hundred columns)."""
+    text = json.dumps(asdict(file), separators=(",", ":"))
+    return text if len(text) <= _TAG_LIMIT else None
+
+
+def model_file_of_tag(text: str) -> ModelFile:
+    """What `model_file_tag` wrote. Raises ValueError for anything else."""
+    try:
+        said = json.loads(text)
+        return ModelFile(
+            inputs=_pairs(said["inputs"]),
+            outputs=_pairs(said["outputs"]),
+            has_input_example=said["has_input_example"] is True,
+            flavors=tuple(str(flavor) for flavor in said["flavors"]),
+            serialization={str(flavor): str(kind) for flavor, kind in said["serialization"].items()},
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"tag {MODEL_FILE_TAG} is not what Hotpass writes: {error}") from None
+
+
+def _pairs(columns: Any) -> tuple[tuple[str, str], ...] | None:
+    return None if columns is None else tuple((str(name), str(kind)) for name, kind in columns)
 
 
 def _columns(text: str | None) -> tuple[tuple[str, str], ...] | None:

@@ -49,6 +49,7 @@ class MlflowRegistry:
         self._representation: Representation | None = None
         self._experiments: set[str] = set()
         self._model_files: dict[str, ModelFile | None] = {}
+        self._logged: dict[str, LoggedModelFacts] = {}  # as last read
 
     @property
     def uri(self) -> str:
@@ -156,6 +157,7 @@ class MlflowRegistry:
                     call(f"read logged model {model_id}", self.tracking.get_logged_model, model_id)
                 )
         self._experiments.update(model.experiment_id for model in found.values())
+        self._logged.update(found)
         return found
 
     def knows_experiments(self, experiment_ids: Sequence[str]) -> None:
@@ -165,10 +167,18 @@ class MlflowRegistry:
     # --- the files of a version ---------------------------------------------------------------------------------------
 
     def model_file(self, facts: VersionFacts) -> ModelFile | None:
-        """Remembered by LoggedModel, whose files MLflow does not change once it is ready."""
+        """From the LoggedModel's tag where it has one, else from the file; remembered by LoggedModel, whose files MLflow
+        does not change once it is ready."""
         if facts.model_id and facts.model_id in self._model_files:
             return self._model_files[facts.model_id]
-        found = self._read_model_file(facts)
+        said = self._logged_model(facts).tags.get(convert.MODEL_FILE_TAG) if facts.model_id else None
+        if said is not None:
+            try:
+                found: ModelFile | None = convert.model_file_of_tag(said)
+            except ValueError as error:
+                raise RegistryError(f"{facts.model} version {facts.version}: {error}") from None
+        else:
+            found = self._read_model_file(facts)
         if facts.model_id:
             self._model_files[facts.model_id] = found
         return found
@@ -211,18 +221,21 @@ class MlflowRegistry:
 
         source = facts.source
         if facts.model_id:
-            logged = self.logged_models([facts.model_id]).get(facts.model_id)
-            if logged is None:
-                raise RegistryError(
-                    f"{facts.model} version {facts.version} rests on logged model {facts.model_id}, which is gone"
-                )
-            source = logged.artifact_location
+            source = self._logged_model(facts).artifact_location
         try:
             return get_artifact_repository(source, tracking_uri=self.tracking_uri, registry_uri=self._uri)
         except Exception as error:
             raise RegistryError(
                 f"cannot read the files of {facts.model} version {facts.version}: {mask(str(error))}"
             ) from None
+
+    def _logged_model(self, facts: VersionFacts) -> LoggedModelFacts:
+        found = self._logged.get(facts.model_id) or self.logged_models([facts.model_id]).get(facts.model_id)
+        if found is None:
+            raise RegistryError(
+                f"{facts.model} version {facts.version} rests on logged model {facts.model_id}, which is gone"
+            )
+        return found
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
