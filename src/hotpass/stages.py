@@ -21,7 +21,8 @@ class ModelStage(StrEnum):
 RESTING = frozenset({ModelStage.NONE, ModelStage.ARCHIVED})
 
 _BY_LOWER = {stage.value.lower(): stage.value for stage in ModelStage}
-_TEAM_STAGE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}\Z")
+#: The pattern of a team's own stage names; each could be an alias too.
+TEAM_STAGE = "[A-Za-z][A-Za-z0-9_-]{0,62}"
 
 
 def canonical(stage: str) -> str:
@@ -33,7 +34,7 @@ def canonical(stage: str) -> str:
     known = _BY_LOWER.get(name.lower())
     if known is not None:
         return known
-    if not _TEAM_STAGE.match(name) or name.lower() == "latest" or re.fullmatch(r"[vV]\d+", name):
+    if not re.fullmatch(TEAM_STAGE, name) or name.lower() == "latest" or re.fullmatch(r"[vV]\d+", name):
         names = ", ".join(stage.value for stage in ModelStage)
         raise CallError(f"{stage!r} is not a stage. Use one of {names}, or a name of your own: a letter, then "
                         "letters, digits, '-' or '_' (not 'latest', not 'v1').")

@@ -92,6 +92,12 @@ def _run(args: list[str]) -> int:
 
 
 def _dispatch(args: list[str]) -> int:
+    if args[:2] == ["policy", "lint"]:
+        from hotpass.cli.lint import lint, plain_words
+
+        plain = plain_words(args[2:])
+        if plain is not None and "_HOTPASS_COMPLETE" not in os.environ:
+            return lint(plain[0], as_json=plain[1])
     import typer
 
     try:

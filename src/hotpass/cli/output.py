@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotpass.errors import HotpassError, MissingDependency, PolicyError, PromotionDenied, mask
+from hotpass.errors import HotpassError, MissingDependency, PolicyError, Problem, PromotionDenied, mask
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,17 +72,17 @@ def error_as_json(error: BaseException) -> dict[str, Any]:
     """What `--json` prints on stdout for an error: `{"error": {"type", "message", "problems", …}}`."""
     body: dict[str, Any] = {"type": type(error).__name__, "message": mask(str(error)), "problems": []}
     if isinstance(error, PolicyError):
-        body["problems"] = problems_as_json(error)
+        body["problems"] = problems_as_json(error.problems)
     if isinstance(error, PromotionDenied):
         body["decision"] = error.decision.as_json()
     return {"error": body}
 
 
-def problems_as_json(error: PolicyError) -> list[dict[str, Any]]:
-    """The problems of `error` as plain JSON types."""
+def problems_as_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """`problems` as plain JSON types."""
     return [
         {"path": p.path, "line": p.line, "column": p.column, "message": p.message, "remedy": p.remedy}
-        for p in error.problems
+        for p in problems
     ]
 
 

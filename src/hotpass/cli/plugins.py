@@ -1,0 +1,74 @@
+"""`hotpass plugins`: what is loaded, and from where."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hotpass.cli import output
+from hotpass.cli.options import JsonOption, PluginsOption
+
+if TYPE_CHECKING:
+    import pluggy
+
+app = typer.Typer(no_args_is_help=True, help="See which plugins are in use.")
+
+
+@app.callback()
+def group() -> None:
+    """See which plugins are in use."""
+
+
+@app.command("list")
+def list_(plugins: PluginsOption = None, as_json: JsonOption = False) -> None:
+    """List the plugins: where each comes from, the hooks it answers, and the gates it contributes."""
+    from hotpass.plugins import create_manager
+    from hotpass.policy.discovery import plugin_folders
+
+    manager = create_manager(plugin_folders(plugins))
+    found = describe(manager)
+    if as_json:
+        output.print_json({"plugins": found})
+        return
+    if not found:
+        output.say("There is no plugin, so there is no gate. Install hotpass, or name a folder: --plugins.")
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table("plugin", "from", "hooks", "gates", box=box.SIMPLE_HEAD)
+    for plugin in found:
+        table.add_row(plugin["name"], plugin["from"], "\n".join(plugin["hooks"]), "\n".join(plugin["gates"]))
+    output.console().print(table)
+
+
+def describe(manager: pluggy.PluginManager) -> list[dict[str, Any]]:
+    """Each plugin of `manager`, in the order in which they were registered, as plain JSON types."""
+    from hotpass.plugins import gate_classes, gate_owners
+
+    gate_classes(manager)  # raises for a gate that breaks the contract
+    owners = gate_owners(manager)
+    found = []
+    for name, plugin in manager.list_name_plugin():
+        if plugin is None:
+            continue
+        hooks = sorted(caller.name for caller in manager.get_hookcallers(plugin) or ())
+        gates = sorted(gate for gate, owner in owners.items() if owner == name)
+        found.append({"name": name, "from": _origin(plugin), "hooks": hooks, "gates": gates})
+    return found
+
+
+def _origin(plugin: object) -> str:
+    """The distribution and version that a plugin is part of, or the file that it was read from."""
+    import importlib.metadata
+
+    from hotpass.plugins import GROUP
+
+    module = inspect.getmodule(plugin) if not inspect.ismodule(plugin) else plugin
+    name = getattr(module, "__name__", "")
+    for point in importlib.metadata.entry_points(group=GROUP):
+        if point.dist is not None and point.value.partition(":")[0] == name:
+            return f"{point.dist.name} {point.dist.version}"
+    return str(getattr(module, "__file__", "") or name)

@@ -1,0 +1,98 @@
+"""`hotpass policy`: lint, schema, reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hotpass.cli import output
+from hotpass.cli.options import JsonOption, PluginsOption, PoliciesOption
+
+app = typer.Typer(no_args_is_help=True, help="Check policy files; print their schema and their reference.")
+
+WriteOption = Annotated[
+    bool, typer.Option("--write", help="Write it into the policy folder instead of printing it.")
+]
+
+
+@app.command()
+def lint(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATHS]...",
+            help="Policy files and folders. Default: where policies are found.",
+            show_default=False,
+        ),
+    ] = None,
+    plugins: PluginsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check policy files: everything that is wrong in all of them at once, as file:line:column.
+
+    Exit code 0 if all are right (there may be warnings), 2 if not.
+    """
+    from hotpass.cli.lint import lint as run
+
+    raise typer.Exit(run(paths or (), plugins or (), as_json=as_json))
+
+
+@app.command()
+def schema(
+    write: WriteOption = False, policies: PoliciesOption = None, plugins: PluginsOption = None
+) -> None:
+    """Print the JSON Schema of policy files, with the gates of all plugins in it.
+
+    With --write it goes to policy.schema.json beside the policies, where their first line can name it for
+    editors: # yaml-language-server: $schema=policy.schema.json
+    """
+    from hotpass.policy import schema as subject
+    from hotpass.policy.loader import gates_of
+
+    text = subject.schema_text(gates_of(plugins=plugins))
+    _write(_folder(policies) / subject.FILE, text) if write else print(text, end="")
+
+
+@app.command()
+def reference(
+    write: WriteOption = False, policies: PoliciesOption = None, plugins: PluginsOption = None
+) -> None:
+    """Print the reference of the policy format and of every gate, as Markdown.
+
+    With --write it goes to README.md beside the policies; one that was written by hand is left alone.
+    """
+    from hotpass.errors import CallError
+    from hotpass.policy import reference as subject
+    from hotpass.policy.loader import gates_of
+
+    text = subject.reference(gates_of(plugins=plugins))
+    if not write:
+        print(text, end="")
+        return
+    file = _folder(policies) / subject.FILE
+    if file.exists() and not file.read_text(encoding="utf-8", errors="replace").startswith(subject.MARK):
+        raise CallError(
+            f"{file} was not written by this command. Move it away, or print the reference without --write."
+        )
+    _write(file, text)
+
+
+def _folder(policies: list[Path] | None) -> Path:
+    from hotpass.policy.discovery import policy_places
+
+    places = policy_places(policies, cli=True)
+    first = places.paths[0] if places.configured else Path("policies")
+    return first if first.is_dir() or not first.exists() else first.parent
+
+
+def _write(file: Path, text: str) -> None:
+    from hotpass.errors import CallError
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CallError(f"{file} cannot be written: {error.strerror}.") from error
+    output.say(f"wrote {file}")
