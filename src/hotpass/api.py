@@ -20,7 +20,7 @@ from hotpass import adoption
 from hotpass.errors import CallError
 from hotpass.ledger.audit import Audit, verify
 from hotpass.ledger.chain import LEASE, Chain
-from hotpass.ledger.home import Home
+from hotpass.ledger.home import Home, models_with_ledger
 from hotpass.ledger.record import Actor, Entry
 from hotpass.limits import with_time_limit
 from hotpass.plugins import create_manager
@@ -121,6 +121,16 @@ class Session:
         if version is None:
             return entries
         return [entry for entry in entries if version in _versions_of(entry)]
+
+    def recent(self, model: str) -> list[Entry]:
+        """The newest records about `model`, oldest first: some 25 of them, in one request."""
+        chain = self._chain(model)
+        chain.refresh()
+        return chain.entries()
+
+    def ledgers(self) -> list[str]:
+        """Names of the models that have a ledger, also of those that the registry has no longer."""
+        return models_with_ledger(self._ledger_store)
 
     def adopt(self, model: str, *, dry_run: bool = False) -> dict[str, Json]:
         """Records which versions of `model` are in stages or under aliases now, so that dwell and rollback have a start.

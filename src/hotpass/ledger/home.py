@@ -197,6 +197,24 @@ class Home:
             raise as_ledger_error(error) from None
 
 
+def models_with_ledger(store: Any) -> list[str]:
+    """Names of all models that have a chain in the tracking store, sorted. Raises LedgerError."""
+    names: list[str] = []
+    token = None
+    while True:
+        try:
+            page = call(
+                "list the ledgers", store.search_experiments, filter_string=f"name LIKE '{ROOT}/%'",
+                page_token=token,
+            )  # fmt: skip
+        except (NotFound, RegistryError) as error:
+            raise as_ledger_error(error) from None
+        names += [experiment.name.removeprefix(f"{ROOT}/") for experiment in page]
+        token = page.token
+        if not token:
+            return sorted(names)
+
+
 def entry_of(run: Any, *, checked: bool = True) -> Entry:
     """The entry in an MLflow run. Raises LedgerError where it is no record, or its hash does not fit (if `checked`)."""
     tags = run.data.tags
