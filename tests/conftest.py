@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from support.proxy import Proxy, proxied
 from support.servers import Server, alias_only_server, mlflow_server
@@ -21,6 +22,15 @@ from support.stores import Postgres, Store, forget_engines, sqlite_copy, sqlite_
 GIVEN_ENVIRONMENT: Mapping[str, str] = dict(os.environ)
 
 FOREIGN = ("HOTPASS_", "MLFLOW_", "_MLFLOW_", "DATABRICKS_")
+#: Variables that make Typer and Rich write colours into a pipe.
+COLOURFUL = (
+    "CLICOLOR_FORCE",
+    "FORCE_COLOR",
+    "GITHUB_ACTIONS",
+    "PY_COLORS",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+)
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -30,12 +40,17 @@ QUIET = {
     "COLUMNS": "200",
 }
 
-for _name in [name for name in os.environ if name.startswith(FOREIGN)]:
+for _name in [name for name in os.environ if name.startswith(FOREIGN) or name in COLOURFUL]:
     del os.environ[_name]
 os.environ.update(QUIET)
 # One for the whole run: matplotlib's font cache takes seconds to build.
 _matplotlib = Path(tempfile.gettempdir()) / f"hotpass-tests-matplotlib-{os.getuid()}"
 os.environ.setdefault("MPLCONFIGDIR", str(_matplotlib))
+
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("untimed", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
