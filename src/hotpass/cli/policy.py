@@ -46,7 +46,9 @@ def schema(
     """Print the JSON Schema of policy files, with the gates of all plugins in it.
 
     With --write it goes to policy.schema.json beside the policies, where their first line can name it for
-    editors: # yaml-language-server: $schema=policy.schema.json
+    editors:
+
+    # yaml-language-server: $schema=policy.schema.json
     """
     from hotpass.policy import schema as subject
     from hotpass.policy.loader import gates_of
@@ -91,7 +93,6 @@ def _write(file: Path, text: str) -> None:
     from hotpass.errors import CallError
 
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CallError(f"{file} cannot be written: {error.strerror}.") from error

@@ -73,14 +73,14 @@ class Desk:
             return None
         return self.text_of(field[1], what, example)
 
-    def text_of(self, node: Node, what: str, example: str = "") -> str | None:
-        """As `text`, for a value."""
+    def text_of(self, node: Node, what: str, example: str = "", *, one_of_few: bool = False) -> str | None:
+        """As `text`, for a value; `one_of_few` where quotes around a number would not make it right."""
         if not is_sound(node):
             return None
         value = value_of(node)
         if isinstance(value, str) and value.strip():
             return value
-        if isinstance(value, bool | int | float):
+        if isinstance(value, bool | int | float) and not one_of_few:
             remedy = f"Put it in quotes: {flow(json.dumps(value), quote=True)}."
         else:
             remedy = f"For example: {example}" if example else ""
@@ -128,7 +128,7 @@ class Desk:
             )
             self.note(node, f"{what!r} is empty", f"{leave}{hint}")
             return None
-        name = self.text_of(node, repr(what), f"{what}: Production")
+        name = self.text_of(node, repr(what), f"{what}: Production", one_of_few=True)
         if name is None:
             return None
         try:
@@ -136,7 +136,7 @@ class Desk:
         except CallError:
             self.note(
                 node, f"{shorten(name)!r} is not a stage",
-                f"Use {listed(STAGES)}, or a name of your own: a letter, then letters, digits, '-' or '_'.",
+                f"Use {listed(STAGES, 'or')}, or a name of your own: a letter, then letters, digits, '-', '_'.",
             )  # fmt: skip
             return None
         meant = None if is_native(stage) else closest(stage, STAGES, cutoff=0.8)

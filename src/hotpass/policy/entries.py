@@ -49,7 +49,7 @@ class GateReader:
 
     def _entry(self, item: Node, policy: str, desk: Desk) -> GateEntry | None:
         if isinstance(item, Scalar):
-            name = desk.text_of(item, "a gate", "- signature")
+            name = desk.text_of(item, "a gate", "- signature", one_of_few=True)
             if name is None:
                 return None
             return self._make(_Found(name, item, Scalar(item.line, item.column), {}), policy, desk)
@@ -185,7 +185,7 @@ def _enforcement(common: Mapping[str, Field], desk: Desk) -> tuple[Enforcement, 
     if field is None:
         enforcement = Enforcement.MANDATORY
     else:
-        text = desk.text(field, "'enforcement'", "enforcement: advisory")
+        text = desk.text_of(field[1], "'enforcement'", "enforcement: advisory", one_of_few=True)
         if text is None:
             return Enforcement.MANDATORY, by
         if text not in kinds:

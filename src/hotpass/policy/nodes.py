@@ -47,13 +47,15 @@ _FORBIDDEN = re.compile(
 
 @dataclass(slots=True)
 class Node:
-    """A value and its place, counted from 1. This class itself is a value already reported as wrong."""
+    """A value and its place, counted from 1."""
 
     line: int
     column: int
     #: Nodes in it, itself included, and levels of collections, itself included: for the limits.
     size: int = field(default=1, repr=False)
     height: int = field(default=0, repr=False)
+    #: False where it was reported as wrong already.
+    sound: bool = field(default=True, repr=False)
 
 
 @dataclass(slots=True)
@@ -79,11 +81,12 @@ class Map(Node):
 
 def is_sound(node: Node) -> bool:
     """Whether nothing in `node` was reported as wrong already."""
+    inner: list[Node] = []
     if isinstance(node, List):
-        return all(map(is_sound, node.items))
-    if isinstance(node, Map):
-        return all(is_sound(value) for _, value in node.entries.values())
-    return isinstance(node, Scalar)
+        inner = node.items
+    elif isinstance(node, Map):
+        inner = [value for _, value in node.entries.values()]
+    return node.sound and all(map(is_sound, inner))
 
 
 def value_of(node: Node) -> Any:
@@ -168,9 +171,9 @@ class _Composer:
                         line, column, f"nested more than {MAX_DEPTH} levels deep", "A policy needs about six."
                     )
                 self._count(1, line, column)
-                self._check_tag(event, line, column)
+                sound = self._check_tag(event, line, column)
                 kind = Map if isinstance(event, yaml.MappingStartEvent) else List
-                open_.append((kind(line, column, height=1), None, event.anchor))
+                open_.append((kind(line, column, height=1, sound=sound), None, event.anchor))
                 continue
             if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
                 node: Node
@@ -233,7 +236,8 @@ class _Composer:
             open_[-1] = (parent, None, anchor)
             name = key.value
             if not isinstance(name, str):
-                return  # reported as a key already
+                parent.sound = False
+                return
             first = parent.entries.setdefault(name, (key, node))[0]
             if first is not key:
                 self.note(
@@ -265,7 +269,7 @@ class _Composer:
                 line, column, f"the alias *{shorten(anchor)} has no anchor &{shorten(anchor)} before it",
                 f'For a pattern, put it in quotes: "*{shorten(anchor)}".',
             )  # fmt: skip
-            return Node(line, column)
+            return Node(line, column, sound=False)
         self.aliases += 1
         if self.aliases > MAX_ALIASES:
             self.stop(line, column, f"more than {MAX_ALIASES} aliases", "Write the values out.")
@@ -281,7 +285,7 @@ class _Composer:
 
     def _scalar(self, event: Any, line: int, column: int) -> Node:
         if not self._check_tag(event, line, column):
-            return Node(line, column)
+            return Node(line, column, sound=False)
         text: str = event.value
         if event.style or not event.implicit[0]:  # quoted or a block: a text whatever it looks like
             return Scalar(line, column, value=text)
@@ -307,7 +311,7 @@ class _Composer:
                 return Scalar(line, column, value=number)
         if problem:
             self.note(line, column, problem, shorten(remedy))
-            return Node(line, column)
+            return Node(line, column, sound=False)
         return Scalar(line, column, value=text)
 
 
@@ -329,10 +333,14 @@ def _decode(content: bytes, composer: _Composer) -> str:
         )
     found = _FORBIDDEN.search(text)
     if found:
-        name = "NUL, so this may be no text file" if found[0] == "\0" else f"U+{ord(found[0]):04X}"
-        place = _place(text, found.start())
+        if found[0] == "\0":
+            composer.stop(
+                *_place(text, found.start()), "a NUL byte, so this is no text file", "Save it as plain text."
+            )
         composer.stop(
-            *place, f"the control character {name}", "Delete it; inside double quotes, write it as an escape."
+            *_place(text, found.start()),
+            f"the control character U+{ord(found[0]):04X}",
+            "Delete it; inside double quotes it can be written as an escape.",
         )
     return text
 

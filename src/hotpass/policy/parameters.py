@@ -100,7 +100,7 @@ def _unknown_keys(error: _Error) -> Iterator[tuple[str, str | None]]:
     patterns = error.schema.get("patternProperties", {})
     for key in error.instance:
         if key not in known and not any(re.search(pattern, key) for pattern in patterns):
-            yield key, closest(key, set(known) - set(error.instance))
+            yield key, closest(key, [name for name in known if name not in error.instance])
 
 
 def _explain_choice(error: _Error, gate: str) -> Iterator[Wrong]:
@@ -110,18 +110,37 @@ def _explain_choice(error: _Error, gate: str) -> Iterator[Wrong]:
         branches.setdefault(inner.relative_schema_path[0], []).append(inner)
     of_the_kind = [
         found for found in branches.values()
-        if not any(inner.validator == "type" and not inner.relative_path for inner in found)
+        if not any(_is_other_kind(inner) for inner in found)
     ]  # fmt: skip
     if of_the_kind:
         yield from _explain(sorted(of_the_kind, key=len)[0], gate)
         return
-    types = [
-        inner.validator_value for found in branches.values() for inner in found if inner.validator == "type"
-    ]
-    flat = dict.fromkeys(name for kind in types for name in ([kind] if isinstance(kind, str) else kind))
+    flat = dict.fromkeys(kind for found in branches.values() for inner in found for kind in _wanted(inner))
     path = tuple(error.absolute_path)
-    message = f"{_subject(path, gate)} must be {_kinds(flat)}, and this is {kind_of(error.instance)}"
+    message = f"{_subject(path, gate)} must be {listed(flat, 'or')}, and this is {kind_of(error.instance)}"
     yield Wrong(path, False, message, _examples(error.schema))
+
+
+def _wanted(error: _Error) -> list[str]:
+    """The kinds of value, or the values, that a form asks for as a whole."""
+    wanted = error.validator_value
+    if error.relative_path:
+        return []
+    if error.validator == "type":
+        return [_TYPES.get(name, name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
+    if error.validator in ("const", "enum"):
+        return [flow(choice) for choice in (wanted if error.validator == "enum" else [wanted])]
+    return []
+
+
+def _is_other_kind(error: _Error) -> bool:
+    """Whether the whole value is of another type than the form asks for."""
+    if error.relative_path:
+        return False
+    if error.validator in ("const", "enum"):
+        choices = [error.validator_value] if error.validator == "const" else error.validator_value
+        return not any(type(choice) is type(error.instance) for choice in choices)
+    return bool(error.validator == "type")
 
 
 def _plain(error: _Error, path: tuple[str | int, ...], gate: str) -> Wrong:

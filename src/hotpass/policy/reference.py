@@ -62,9 +62,9 @@ pyproject.toml, then `./policies`. A folder is read with all folders in it: ever
 missing, empty or broken is an error.
 
 YAML is read in its 1.2 core schema: `true` and `false` are the only booleans, so `on`, `yes` and `24:00` are
-texts. Refused are keys given twice, tags, merge keys (`<<`), several documents, keys that are not text, numbers
-with a leading zero, NaN and infinities, control characters, and files over {MAX_BYTES // 1024} KiB, {MAX_DEPTH}
-levels, {MAX_NODES:,} values or {MAX_ALIASES} aliases.
+texts. Refused are keys given twice, tags, merge keys (`<<`), several documents, keys that are not text,
+numbers with a leading zero, NaN and infinities, control characters, and files over {MAX_BYTES // 1024} KiB,
+{MAX_DEPTH} levels, {MAX_NODES:,} values or {MAX_ALIASES} aliases.
 
 `policy.schema.json` makes an editor complete and check policies, with the gates of your own plugins:
 `hotpass policy schema --write`.
