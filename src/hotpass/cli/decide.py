@@ -1,0 +1,251 @@
+"""`hotpass check`, `promote`, `rollback` and `adopt`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hotpass.cli import output
+from hotpass.cli.next_steps import Given, after_check, after_promotion
+from hotpass.cli.options import (
+    JsonOption,
+    PluginsOption,
+    PoliciesOption,
+    RegistryUriOption,
+    TrackingUriOption,
+)
+from hotpass.cli.sessions import open_to_look, target_stage
+from hotpass.cli.show_decision import show_decision
+from hotpass.errors import CallError, PromotionDenied
+from hotpass.stages import ModelStage
+from hotpass.verdicts import Decision
+
+if TYPE_CHECKING:
+    from hotpass.api import Session
+
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Name of the registered model.", show_default=False)
+]
+VersionArgument = Annotated[
+    str, typer.Argument(metavar="VERSION", help="Number of the version, or `latest`.", show_default=False)
+]
+ToOption = Annotated[
+    str,
+    typer.Option(
+        "--to", metavar="STAGE", help="The stage to promote to, for example Production.", show_default=False
+    ),
+]
+ArchiveOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--archive-existing/--no-archive-existing", show_default=False,
+        help="Whether the versions that hold the stage now are archived. Default: as the policy says, "
+        "else for Production.",
+    ),
+]  # fmt: skip
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only say what would be decided; write nothing.")
+]
+
+
+def check(
+    model: ModelArgument,
+    version: VersionArgument,
+    to: ToOption,
+    archive_existing: ArchiveOption = None,
+    policies: PoliciesOption = None,
+    plugins: PluginsOption = None,
+    registry_uri: RegistryUriOption = None,
+    tracking_uri: TrackingUriOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Judge a promotion without doing it.
+
+    Runs every gate of the policies, prints all verdicts and writes nothing.
+
+    Exits 0 where it would be allowed, 1 where denied, 3 where it is not time yet.
+    """
+    given = Given(policies, plugins, registry_uri, tracking_uri)
+    with given.open() as session:
+        decision = session.check(model, version, target_stage(session, to), archive_existing=archive_existing)
+        return _show_checked(session, decision, given, as_json, _promote_words(decision, archive_existing))
+
+
+def promote(
+    model: ModelArgument,
+    version: VersionArgument,
+    to: ToOption,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.", show_default=False)] = "",
+    archive_existing: ArchiveOption = None,
+    dry_run: DryRunOption = False,
+    policies: PoliciesOption = None,
+    plugins: PluginsOption = None,
+    registry_uri: RegistryUriOption = None,
+    tracking_uri: TrackingUriOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Judge a promotion, record it and, if allowed, do it.
+
+    The decision goes into the ledger before anything moves, also where it is denied.
+
+    Exits 0 where the version moved or was there already, 1 where it is denied, 3 where
+    it is not time yet.
+    """
+    given = Given(policies, plugins, registry_uri, tracking_uri, reason)
+    with given.open() as session:
+        stage = target_stage(session, to)
+        if dry_run:
+            decision = session.check(model, version, stage, archive_existing=archive_existing)
+            return _show_checked(
+                session, decision, given, as_json, _promote_words(decision, archive_existing)
+            )
+        return _carry_out(
+            session, given, as_json,
+            lambda: session.promote(model, version, stage, archive_existing=archive_existing, reason=reason),
+            lambda decision: _promote_words(decision, archive_existing),
+        )  # fmt: skip
+
+
+def rollback(
+    model: ModelArgument,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why; required, for the record.", show_default=False)
+    ] = "",
+    to_version: Annotated[
+        str | None,
+        typer.Option(
+            "--to-version",
+            metavar="N",
+            help="The version to put back. Default: the one that was there before.",
+        ),
+    ] = None,
+    stage: Annotated[
+        str, typer.Option("--stage", metavar="STAGE", help="The stage to put it back in.")
+    ] = "Production",
+    dry_run: DryRunOption = False,
+    policies: PoliciesOption = None,
+    plugins: PluginsOption = None,
+    registry_uri: RegistryUriOption = None,
+    tracking_uri: TrackingUriOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Put an earlier version back.
+
+    It must have held the stage by an allowed decision, with the same files. Only the
+    `rollback:` gates of the policies apply: no dwell, no approvals.
+
+    Exits as `promote` does.
+    """
+    given = Given(policies, plugins, registry_uri, tracking_uri, reason)
+    if not reason.strip():
+        example = replace(given, reason="what went wrong").command("rollback", model)
+        raise CallError(f"a rollback needs a reason, for the record: {example}")
+    with given.open() as session:
+        to_stage = target_stage(session, stage)
+
+        def words(decision: Decision) -> Sequence[str]:
+            there = [] if to_stage == ModelStage.PRODUCTION else ["--stage", to_stage]
+            return ["rollback", model, "--to-version", str(decision.identity.version), *there]
+
+        if dry_run:
+            decision = session.rollback(
+                model, reason=reason, to_version=to_version, stage=to_stage, dry_run=True
+            )
+            return _show_checked(session, decision, given, as_json, words(decision))
+        return _carry_out(
+            session, given, as_json,
+            lambda: session.rollback(model, reason=reason, to_version=to_version, stage=to_stage), words,
+        )  # fmt: skip
+
+
+def adopt(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="Name of the registered model.", show_default=False),
+    ] = None,
+    all_models: Annotated[bool, typer.Option("--all", help="Adopt every model of the registry.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be recorded; write nothing.")
+    ] = False,
+    registry_uri: RegistryUriOption = None,
+    tracking_uri: TrackingUriOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Record what an existing registry holds, so that dwell times and rollbacks have a start.
+
+    Writes into the ledger which versions are in stages or under aliases; changes
+    nothing in the registry. A version's stay in its stage counts from now, since
+    MLflow does not keep when it came there.
+    """
+    if (model is None) != all_models:
+        raise CallError("name one model, or give --all: hotpass adopt MODEL, or: hotpass adopt --all")
+    with open_to_look(registry_uri, tracking_uri) as session:
+        names = list(session.registry.model_names()) if model is None else [model]
+        adopted = [session.adopt(name, dry_run=dry_run) for name in names]
+    if as_json:
+        output.print_json({"dry_run": dry_run, "models": adopted})
+        return 0
+    if not names:
+        output.say("The registry has no models.")
+    for found in adopted:
+        _show_adopted(found, dry_run)
+    return 0
+
+
+def _promote_words(decision: Decision, archive_existing: bool | None) -> list[str]:
+    identity = decision.identity
+    words = ["promote", identity.model, str(identity.version), "--to", decision.to_stage]
+    if archive_existing is not None:
+        words.append("--archive-existing" if archive_existing else "--no-archive-existing")
+    return words
+
+
+def _show_checked(
+    session: Session, decision: Decision, given: Given, as_json: bool, words: Sequence[str]
+) -> int:
+    """A decision that was only asked for."""
+    if as_json:
+        output.print_json(decision.as_json())
+    else:
+        result, steps = after_check(session, decision, given, words)
+        show_decision(decision, result=result, next_steps=steps)
+    return decision.exit_code
+
+
+def _carry_out(
+    session: Session,
+    given: Given,
+    as_json: bool,
+    act: Callable[[], Decision],
+    words: Callable[[Decision], Sequence[str]],
+) -> int:
+    """Does it, and shows the decision, allowed or not."""
+    message = ""
+    try:
+        decision = act()
+    except PromotionDenied as denied:
+        decision, message = denied.decision, str(denied)
+    if as_json:
+        output.print_json(decision.as_json() | ({"message": message} if message else {}))
+        return decision.exit_code
+    result, steps = after_promotion(session, decision, given, words(decision))
+    if message and message not in decision.summary():
+        steps = [message, *steps]
+    show_decision(decision, result=result, next_steps=steps)
+    return decision.exit_code
+
+
+def _show_adopted(found: dict[str, Any], dry_run: bool) -> None:
+    versions = found["versions"]
+    if not versions:
+        output.say(f"{found['model']}: nothing to adopt; the ledger knows what is there.")
+        return
+    verb = "would adopt" if dry_run else "adopted"
+    recorded = f". Recorded as {found['id'][:8]}." if "id" in found else "."
+    output.say(f"{found['model']}: {verb} {output.plural(len(versions), 'version')}{recorded}")
+    for seen in sorted(versions, key=lambda seen: int(seen["version"])):
+        aliases = f", alias {', '.join(seen['aliases'])}" if seen["aliases"] else ""
+        output.say(f"  version {seen['version']} in {seen['stage']}{aliases}")

@@ -1,0 +1,265 @@
+"""`hotpass status`, `history` and `audit verify`: what there is, what was decided, is the ledger whole."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hotpass.cli import output
+from hotpass.cli.moments import from_now, moment
+from hotpass.cli.options import JsonOption, RegistryUriOption, TrackingUriOption
+from hotpass.cli.sessions import open_to_look
+
+if TYPE_CHECKING:
+    from hotpass.cli.overview import Held, LastDecision, ModelStatus
+    from hotpass.ledger.audit import Audit
+    from hotpass.ledger.record import Entry
+    from hotpass.verdicts import Json
+
+ModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="MODEL", help="Only this model.", show_default=False)
+]
+
+#: Exit code of `audit verify` where a record was edited, removed or inserted.
+TAMPERED = 1
+
+audit = typer.Typer(no_args_is_help=True)
+
+
+def status(
+    model: ModelOption = None,
+    registry_uri: RegistryUriOption = None,
+    tracking_uri: TrackingUriOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Models, stages, champions and waiting candidates.
+
+    Also says what is not as it should be (two versions in Production, an alias that
+    points elsewhere, stages the ledger does not know) and which command mends it.
+    """
+    from hotpass.cli.overview import overview
+
+    with open_to_look(registry_uri, tracking_uri) as session:
+        models = overview(session, model)
+    if as_json:
+        output.print_json({"models": [found.as_json() for found in models]})
+        return 0
+    if not models:
+        output.say("The registry has no models. Train one: hotpass train --help")
+    for number, found in enumerate(models):
+        if number:
+            output.say("")
+        _show_model(found)
+    return 0
+
+
+def history(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Name of the registered model.", show_default=False)
+    ],
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", min=1, help="Only decisions on this version.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = 20,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also what spoke against each that was not allowed.")
+    ] = False,
+    registry_uri: RegistryUriOption = None,
+    tracking_uri: TrackingUriOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """The decisions on a model, newest first."""
+    with open_to_look(registry_uri, tracking_uri) as session:
+        entries = session.history(model, version)
+    shown = entries[::-1][:limit]
+    if as_json:
+        output.print_json(
+            {"model": model, "total": len(entries), "records": [_record(entry) for entry in shown]}
+        )
+        return 0
+    if not shown:
+        of = f" on version {version}" if version is not None else ""
+        output.say(
+            f"No decision{of} is on record for {model}. "
+            f"If its registry was in use before: hotpass adopt {model}"
+        )
+        return 0
+    _show_history(shown, verbose)
+    if len(shown) < len(entries):
+        output.say(f"{len(entries) - len(shown)} older not shown; --limit {len(entries)} shows all.")
+    return 0
+
+
+@audit.callback()
+def _audit() -> None:
+    """Prove that the ledger was not changed."""
+
+
+@audit.command("verify")
+def verify(
+    model: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="Name of the model, or `all`.", show_default=False)
+    ] = "all",
+    registry_uri: RegistryUriOption = None,
+    tracking_uri: TrackingUriOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Prove that no record of the ledger was edited, removed or inserted.
+
+    Walks the chain of records from its start and compares every hash and link. Exits 0
+    where all is well, 1 where a record is not what was written; it names each of them.
+    """
+    with open_to_look(registry_uri, tracking_uri) as session:
+        ledgers = session.ledgers()
+        if model != "all" and model not in ledgers:
+            session.registry.model(model)  # a name that nobody knows is an error, not a clean ledger
+        audits = [session.audit(name) for name in (ledgers if model == "all" else [model])]
+    if as_json:
+        clean = all(found.clean for found in audits)
+        output.print_json({"clean": clean, "models": [found.as_json() for found in audits]})
+    else:
+        if not audits:
+            output.say("There is no ledger yet: no promotion was ever asked for here.")
+        for found in audits:
+            _show_audit(found)
+    return 0 if all(found.clean for found in audits) else TAMPERED
+
+
+# --- status ---
+
+
+def _show_model(found: ModelStatus) -> None:
+    champion = f"champion version {found.champion}" if found.champion is not None else "no champion"
+    output.say(f"{found.model}: {champion}, {_counted(found)}", style="bold")
+    for held in found.held:
+        aliases = f", alias {', '.join(held.aliases)}" if held.aliases else ""
+        since = f", since {moment(held.since)}" if held.since else ""
+        output.say(f"  {held.stage:<11} version {held.version}{aliases}{since}")
+        if held.last_decision is not None:
+            output.say(f"  {'':<11} {_said(held, held.last_decision)}")
+    if found.open is not None:
+        record = found.open
+        output.say(
+            f"  open: {record.actor} began to move version {record.version} to {record.to} "
+            f"at {moment(record.time)} (record {record.id[:8]}); if that process died, the next promotion "
+            "settles it",
+            style="yellow",
+        )
+    for remark in found.remarks:
+        output.say(f"  ! {remark.message}", style="bold yellow")
+        output.say(f"    mend it: {remark.remedy}")
+
+
+def _counted(found: ModelStatus) -> str:
+    if found.newest is None:
+        return "no versions"
+    total = sum(found.counts.values())
+    resting = [
+        f"{count} {stage}" for stage, count in sorted(found.counts.items()) if stage in ("None", "Archived")
+    ]
+    return (
+        f"{output.plural(total, 'version')}"
+        + (f" ({', '.join(resting)})" if resting else "")
+        + (f", newest {found.newest}")
+    )
+
+
+def _said(held: Held, last: LastDecision) -> str:
+    words = f"to {last.to}: {last.outcome} at {moment(last.time)}"
+    if last.passes_at is not None:
+        words += f"; passes {from_now(last.passes_at)}"
+    return words + (f"; {last.against[0]}" if last.against else "") + (" …" if len(last.against) > 1 else "")
+
+
+# --- history ---
+
+
+def _show_history(entries: Sequence[Entry], verbose: bool) -> None:
+    from hotpass.cli.overview import against
+
+    rows = [_row(entry) for entry in entries]
+    if sys.stdout.isatty() and not verbose:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for title in ("when", "what", "outcome", "who", "reason", "record"):
+            table.add_column(title, overflow="fold", no_wrap=title in ("outcome", "record"))
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        output.console().print(table)
+        return
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for entry, row in zip(entries, rows, strict=True):
+        when, what, outcome, who, reason, record = row
+        cells = "  ".join(
+            f"{cell:<{width}}" for cell, width in zip((when, what, outcome, who), widths, strict=True)
+        )
+        output.say(f"{cells}  [{record}]" + (f"  {reason}" if reason else ""))
+        for line in against(entry.record.body) if verbose else ():
+            output.say(f"    - {line}")
+
+
+def _row(entry: Entry) -> tuple[str, str, str, str, str, str]:
+    """When, what, outcome, who, reason and short id of a record."""
+    body, actor = entry.record.body, entry.record.actor
+    who = f"{actor.name} ({'authenticated' if actor.authenticated else 'claimed'})"
+    return (
+        moment(entry.record.time),
+        _what(entry),
+        _outcome(entry),
+        who,
+        str(body.get("reason", "")),
+        entry.id[:8],
+    )
+
+
+def _what(entry: Entry) -> str:
+    body = entry.record.body
+    if "version" not in body:
+        seen = ", ".join(f"v{one['version']} in {one['stage']}" for one in body.get("versions", ()))
+        return f"adopted {seen}"
+    words = f"v{body['version']}  {body['from']} -> {body['to']}"
+    return f"{words} (rollback)" if body.get("rollback") else words
+
+
+def _outcome(entry: Entry) -> str:
+    """The outcome, and whether the version moved: `allowed, moved`, `allowed, not moved`, `denied`."""
+    words = str(entry.record.body.get("outcome", ""))
+    if entry.is_open:
+        words += ", open"
+    elif entry.record.moves:
+        words += ", moved" if entry.moved else ", not moved"
+    return f"{words}, settled later" if entry.settled_by else words
+
+
+def _record(entry: Entry) -> dict[str, Json]:
+    record = entry.record
+    return {
+        "id": entry.id, "kind": str(record.kind), "number": record.seq, "time": record.time,
+        "actor": record.actor.name, "authenticated": record.actor.authenticated, "state": str(entry.state),
+        "moved": entry.moved, "moved_at": entry.moved_at if entry.moved else None,
+        "settled_later": bool(entry.settled_by), "hash": entry.hash,
+        **{key: value for key, value in record.body.items() if key not in ("id", "identity")},
+    }  # fmt: skip
+
+
+# --- audit ---
+
+
+def _show_audit(found: Audit) -> None:
+    records = output.plural(found.records, "record")
+    if found.clean:
+        output.say(f"{found.model}: {records}, none edited, removed or inserted.", style="green")
+    else:
+        output.say(
+            f"{found.model}: {records}, {output.plural(len(found.findings), 'finding')}:", style="bold red"
+        )
+    for finding in found.findings:
+        output.say(f"  record {finding.record}: {finding.message}")
+    for note in found.notes:
+        output.say(f"  note: {note}")

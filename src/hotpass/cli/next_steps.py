@@ -1,0 +1,109 @@
+"""What a decision comes to in a line, and the command to type next, with the options given to this one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hotpass.cli.sessions import open_to_judge
+from hotpass.cli.show_decision import when_it_passes, why_not
+from hotpass.errors import mask
+from hotpass.stages import ModelStage
+from hotpass.verdicts import Decision, Outcome
+
+if TYPE_CHECKING:
+    from hotpass.api import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options that a command was given: to open the registry with, and to repeat."""
+
+    policies: Sequence[Path] | None = None
+    plugins: Sequence[Path] | None = None
+    registry_uri: str | None = None
+    tracking_uri: str | None = None
+    reason: str = ""
+
+    def open(self) -> Session:
+        """A session with the policies in force."""
+        return open_to_judge(self.policies, self.plugins, self.registry_uri, self.tracking_uri)
+
+    def command(self, *words: str) -> str:
+        """`hotpass` with `words` and these options, quoted for a shell, passwords masked.
+
+        With the reason, where `words` are for a command that takes one.
+        """
+        parts = ["hotpass", *words]
+        for option, values in (("--policies", self.policies), ("--plugins", self.plugins)):
+            for value in values or ():
+                parts += [option, os.fspath(value)]
+        for option, uri in (("--registry-uri", self.registry_uri), ("--tracking-uri", self.tracking_uri)):
+            if uri:
+                parts += [option, mask(uri)]
+        if self.reason and words[0] in ("promote", "rollback"):
+            parts += ["--reason", self.reason]
+        return shlex.join(parts)
+
+
+def after_check(
+    session: Session, decision: Decision, given: Given, words: Sequence[str]
+) -> tuple[str, list[str]]:
+    """For a decision that was only asked for; `words` are those of the command that would carry it out."""
+    if decision.allowed:
+        steps = [] if decision.already_there else [f"Next: {given.command(*words)}"]
+        return "Would be allowed. Nothing was written.", steps
+    return _refusal(session, decision, given, words, "Nothing was written.")
+
+
+def after_promotion(
+    session: Session, decision: Decision, given: Given, words: Sequence[str]
+) -> tuple[str, list[str]]:
+    """For a decision that is on record; `words` are those of the command that asked for it."""
+    recorded = f"Recorded as {decision.id[:8]}." if decision.id else ""
+    model, version = decision.identity.model, str(decision.identity.version)
+    if not decision.allowed:
+        # One that was overtaken after its move has moved; its message says so.
+        unmoved = "" if decision.overtaken else "Nothing was moved. "
+        return _refusal(session, decision, given, words, unmoved + recorded)
+    if decision.already_there:
+        return f"Allowed: {model} version {version} is in {decision.to_stage}, as it was. {recorded}", []
+    verb = "Rolled back" if decision.rollback else "Promoted"
+    steps = []
+    if decision.to_stage == ModelStage.STAGING:
+        steps = [f"Next: {given.command('check', model, version, '--to', ModelStage.PRODUCTION)}"]
+    return f"{verb}: {model} version {version} is in {decision.to_stage} now. {recorded}", steps
+
+
+def _refusal(
+    session: Session, decision: Decision, given: Given, words: Sequence[str], then: str
+) -> tuple[str, list[str]]:
+    again = given.command(*words)
+    if decision.outcome is Outcome.PENDING:
+        return f"Not yet: {when_it_passes(decision)}. {then}", [f"Then: {again}"]
+    if decision.outcome is Outcome.INCONCLUSIVE:
+        return f"Inconclusive: {why_not(decision)}. {then}", [f"Next: {again}"]
+    result, model = f"Denied: {why_not(decision)}. {then}", decision.identity.model
+    stop = None if decision.rollback or decision.judgements else _stage_on_the_way(session, decision)
+    if stop is not None:
+        step = given.command("promote", model, str(decision.identity.version), "--to", stop)
+        return result, [f"Next: {step}"]
+    if decision.rollback:
+        return result, [f"Next: choose another version from: hotpass history {model}"]
+    return result, [f"Next: mend what is said above, or train a better version; then: {again}"]
+
+
+def _stage_on_the_way(session: Session, decision: Decision) -> str | None:
+    """The one stage from which the version could go where it was to go, if it is in another."""
+    covering = session.policies.covering(decision.identity.model)
+    leading = {entry.from_stage for policy in covering for entry in policy.entries_to(decision.to_stage)}
+    if not covering and decision.to_stage == ModelStage.PRODUCTION:
+        leading = {ModelStage.STAGING.value}
+    if len(leading) != 1:
+        return None
+    stop = leading.pop()
+    return stop if stop != decision.from_stage else None

@@ -1,0 +1,43 @@
+"""Keeps MLflow's noise, and passwords with it, out of a command's output; lets it fail in seconds.
+
+Every command that touches MLflow calls `quiet()` before it does.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+
+#: Settings of MLflow's own, for users who have not chosen theirs. With its default of 7 HTTP retries and growing
+#: waits a wrong host name takes minutes, and its progress bars and "View run at" lines get among ours.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+#: Loggers and the level from which they are heard. MLflow logs a failed connection with SQLAlchemy's traceback,
+#: the database URI in it, so that one is never heard; what it says comes back as an error of ours, masked.
+LEVELS = {
+    "mlflow.store.db.utils": logging.CRITICAL + 1,
+    "alembic": logging.CRITICAL,
+    "urllib3.connectionpool": logging.ERROR,
+    "stamina": logging.ERROR,
+}
+
+
+def quiet() -> None:
+    """Sets this process up for a command that touches MLflow. What the user has set stays as it is."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
+    logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
+    if os.environ.get("HOTPASS_DEBUG", "") in ("", "0"):
+        warnings.simplefilter("ignore")

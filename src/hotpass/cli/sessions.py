@@ -1,0 +1,79 @@
+"""Opens the registry for a command: MLflow quiet, policies found the command line's way."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hotpass.cli import output
+from hotpass.cli.quiet import quiet
+from hotpass.errors import CallError
+from hotpass.stages import ModelStage, canonical, is_native
+
+if TYPE_CHECKING:
+    from hotpass.api import Session
+
+
+def open_to_judge(
+    policies: Sequence[Path] | None,
+    plugins: Sequence[Path] | None,
+    registry_uri: str | None,
+    tracking_uri: str | None,
+) -> Session:
+    """A session with the policies in force. Raises what `hotpass.api.connect` raises."""
+    quiet()
+    # Before MLflow, which takes seconds: what is wrong with the policies is said at once.
+    from hotpass.plugins import create_manager
+    from hotpass.policy.discovery import plugin_folders
+    from hotpass.policy.loader import load_policies
+
+    manager = create_manager(plugin_folders(plugins))
+    found = load_policies(policies or None, manager=manager, cli=True)
+
+    from hotpass.api import connect
+
+    return connect(
+        policies=found, manager=manager, registry_uri=registry_uri, tracking_uri=tracking_uri, notify=tell
+    )
+
+
+def open_to_look(registry_uri: str | None, tracking_uri: str | None) -> Session:
+    """A session without policies and plugins, so that a broken one does not hide what there is to see."""
+    quiet()
+    from hotpass.api import connect
+    from hotpass.plugins import create_manager
+    from hotpass.policy.model import PolicySet
+
+    return connect(
+        policies=PolicySet(), manager=create_manager(entry_points=False), registry_uri=registry_uri,
+        tracking_uri=tracking_uri, notify=tell,
+    )  # fmt: skip
+
+
+def tell(text: str) -> None:
+    """What is going on, on stderr, so that stdout holds the result alone."""
+    output.say(text, stderr=True)
+
+
+def target_stage(session: Session, stage: str) -> str:
+    """`stage` as it is spelt. Raises CallError for one that is not MLflow's and that no policy names.
+
+    A slip of the pen would otherwise become a stage of its own.
+    """
+    name = canonical(stage)
+    if is_native(name):
+        return name
+    known = dict.fromkeys(str(member) for member in ModelStage)
+    for policy in session.policies.policies:
+        for entry in policy.promotions:
+            known.update(dict.fromkeys([entry.to_stage, *([entry.from_stage] if entry.from_stage else [])]))
+    if name in known:
+        return name
+    close = difflib.get_close_matches(name.lower(), {other.lower(): other for other in known}, n=1)
+    likely = next((other for other in known if close and other.lower() == close[0]), None)
+    raise CallError(
+        f"there is no stage {stage!r}." + (f" Did you mean {likely}?" if likely else "")
+        + f" The stages are {', '.join(known)}; a policy that promotes to another one adds it."
+    )  # fmt: skip

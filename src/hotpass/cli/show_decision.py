@@ -1,0 +1,124 @@
+"""Prints a decision: a table on a terminal, lines in a pipe; then what it comes to and what to do next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hotpass.cli import output
+from hotpass.cli.moments import from_now, moment
+from hotpass.verdicts import Decision, Enforcement, Judgement, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+#: Each verdict's sign, and the colour of both on a terminal. The word always stands beside the sign.
+SIGNS = {
+    Verdict.PASSED: ("✔", "green"),
+    Verdict.FAILED: ("✘", "red"),
+    Verdict.PENDING: ("…", "yellow"),
+    Verdict.INCONCLUSIVE: ("?", "yellow"),
+    Verdict.ERROR: ("!", "red"),
+}
+STYLES = {
+    Outcome.ALLOWED: "bold green",
+    Outcome.DENIED: "bold red",
+    Outcome.PENDING: "bold yellow",
+    Outcome.INCONCLUSIVE: "bold yellow",
+}
+
+
+def show_decision(decision: Decision, *, result: str, next_steps: Sequence[str]) -> None:
+    """Prints `decision` on stdout, then `result`, the line that says what came of it, and `next_steps`."""
+    output.say(_title(decision), style="bold")
+    for note in decision.notes:
+        output.say(f"  {note}")
+    binding = [j for j in decision.judgements if j.entry.enforcement is not Enforcement.ADVISORY]
+    advisory = [j for j in decision.judgements if j.entry.enforcement is Enforcement.ADVISORY]
+    _show(binding)
+    if advisory:
+        output.say("Advisory, shown and never in the way:")
+        _show(advisory)
+    output.say(result, style=STYLES[decision.outcome])
+    for step in next_steps:
+        output.say(step)
+
+
+def why_not(decision: Decision) -> str:
+    """What keeps `decision` from being allowed, in a few words: `2 of 5 gates fail`."""
+    asked = [j for j in decision.judgements if j.entry.enforcement is not Enforcement.ADVISORY]
+    counts = [
+        (sum(j.result.verdict is verdict for j in asked), words)
+        for verdict, words in (
+            (Verdict.FAILED, "failed"), (Verdict.ERROR, "broke"), (Verdict.INCONCLUSIVE, "inconclusive"),
+            (Verdict.PENDING, "pending"),
+        )
+    ]  # fmt: skip
+    said = [f"{count} {words}" for count, words in counts if count]
+    if not said:
+        return "see the reason above" if decision.notes else "no gate says why"
+    return f"of {output.plural(len(asked), 'gate')}, {' and '.join(said)}"
+
+
+def when_it_passes(decision: Decision) -> str:
+    """`it passes by itself at … (in 23h 59m)`, or that nobody can say."""
+    if decision.passes_at is None:
+        return "it does not pass by waiting alone; see what the gates above ask for"
+    at = decision.passes_at
+    return f"it passes by itself at {moment(at)} ({from_now(at)}), if nothing else changes"
+
+
+def _title(decision: Decision) -> str:
+    kind = "rollback, " if decision.rollback else ""
+    against = f", against champion version {decision.champion}" if decision.champion is not None else ""
+    who = f"{decision.identity.model} version {decision.identity.version}"
+    return f"{who}: {kind}{decision.from_stage} -> {decision.to_stage}{against}"
+
+
+def _show(judgements: Sequence[Judgement]) -> None:
+    if not judgements:
+        return
+    if sys.stdout.isatty():
+        output.console().print(_table(judgements))
+        return
+    widest = max(len(_gate(judgement)) for judgement in judgements)
+    for judgement in judgements:
+        message, *more = judgement.result.message.splitlines() or [""]
+        place = f"  [{judgement.entry.where}]" if judgement.entry.where else ""
+        output.say(f"  {judgement.result.verdict:<12}  {_gate(judgement):<{widest}}  {message}{place}")
+        for line in more:
+            output.say(f"    {line}")
+        if _hint(judgement):
+            output.say(f"    hint: {_hint(judgement)}")
+
+
+def _table(judgements: Sequence[Judgement]) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    with_signs = (sys.stdout.encoding or "").lower().startswith("utf")
+    table = Table(box=box.SIMPLE_HEAD if with_signs else box.ASCII2, pad_edge=False, expand=False)
+    for title in ("verdict", "gate", "what it says"):
+        table.add_column(title, overflow="fold", no_wrap=title == "verdict")
+    for judgement in judgements:
+        sign, colour = SIGNS[judgement.result.verdict]
+        says = Text(judgement.result.message)
+        if _hint(judgement):
+            says.append(f"\nhint: {_hint(judgement)}", style="italic")
+        if judgement.entry.where:
+            says.append(f"\n{judgement.entry.where}", style="dim")
+        word = f"{sign} {judgement.result.verdict}" if with_signs else str(judgement.result.verdict)
+        table.add_row(Text(word, style=colour), Text(_gate(judgement)), says)
+    return table
+
+
+def _gate(judgement: Judgement) -> str:
+    overridable = judgement.entry.enforcement is Enforcement.OVERRIDABLE
+    return judgement.entry.name + (" (overridable)" if overridable else "")
+
+
+def _hint(judgement: Judgement) -> str:
+    """The policy's hint; it helps only where the gate has not passed."""
+    return judgement.entry.hint if judgement.result.verdict is not Verdict.PASSED else ""
