@@ -360,8 +360,8 @@ class Promoter:
             # The lease is a promise to the others; past most of it they may soon settle the record themselves.
             if time.monotonic() - started > chain.lease * 0.8:
                 raise RegistryError(
-                    f"the registry is too slow: decision {entry.id} was not carried out within its lease. "
-                    "The next promotion settles it; see: hotpass history " + facts.model
+                    f"the registry is too slow: decision {entry.id} was not carried out within its lease of "
+                    f"{chain.lease:g} s. See what it came to: hotpass history {facts.model}"
                 )
 
         in_time()
