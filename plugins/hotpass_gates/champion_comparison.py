@@ -133,6 +133,11 @@ class ChampionComparison(Gate):
                 f"this version holds {stage} itself, so there is nothing to compare it with", champion=None
             )
         if self._allow_first:
+            # What it cannot be compared by now, its challengers could not be compared by later.
+            found = [usable(candidate, wanted.metric, wanted.dataset) for wanted in self._comparisons]
+            reasons = [f"the candidate {missing}" for missing in found if isinstance(missing, str)]
+            if reasons:
+                return failed("; ".join(reasons), champion=None)
             return passed(
                 f"no version holds {stage} yet, and the policy allows a first champion", champion=None
             )
