@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from hotpass.candidate import Candidate
 from hotpass.durations import duration_text
+from hotpass.errors import CallError
 from hotpass.gates import Gate, ParameterError
 from hotpass.stages import ModelStage, canonical
 from hotpass.verdicts import GateResult, Verdict, failed, pending
@@ -69,7 +70,7 @@ class StagingDwell(Gate):
             self._at_least = duration_parameter(parameters["at_least"], "at_least")
             try:
                 self._stage = canonical(parameters.get("stage", self._stage))
-            except ValueError as error:
+            except CallError as error:
                 raise ParameterError(str(error), ("stage",)) from error
         self._wanted = duration_text(self._at_least)
 

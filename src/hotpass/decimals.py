@@ -68,7 +68,10 @@ def at_most(value: float, threshold: float) -> bool:
 
 def number_text(value: float | Decimal) -> str:
     """`value` in at most 14 significant digits and without trailing zeros, as a person would write it."""
-    text = str(_READ.plus(value) if isinstance(value, Decimal) else as_read(value))
+    number = _READ.plus(value) if isinstance(value, Decimal) else as_read(value)
+    if not number:
+        return "0"
+    text = str(number)
     if "E" in text:
         return _plain(text)
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -11,16 +11,17 @@ _HIGHER = frozenset({
     "explained_variance", "d2_absolute_error", "d2_brier", "d2_log_loss", "d2_pinball", "d2_tweedie",
     "adjusted_mutual_info", "adjusted_rand", "completeness", "fowlkes_mallows", "homogeneity",
     "mutual_info", "normalized_mutual_info", "rand", "v_measure", "silhouette", "calinski_harabasz",
-    "positive_likelihood_ratio", "label_ranking_average_precision", "precision_recall_auc", "auc", "score",
+    "positive_likelihood_ratio", "label_ranking_average_precision", "precision_recall_auc", "auc",
+    "consensus", "score",
 })  # fmt: skip
 
 _LOWER = frozenset({
-    "log_loss", "brier", "brier_loss", "hamming_loss", "hinge_loss", "zero_one_loss", "label_ranking_loss",
-    "coverage_error", "max_error", "mean_absolute_error", "mean_squared_error", "mean_squared_log_error",
-    "median_absolute_error", "root_mean_squared_error", "root_mean_squared_log_error",
-    "mean_absolute_percentage_error", "mean_pinball_loss", "mean_poisson_deviance", "mean_gamma_deviance",
-    "mean_tweedie_deviance", "negative_likelihood_ratio", "davies_bouldin", "mae", "mse", "rmse", "msle",
-    "rmsle", "mape",
+    "log_loss", "brier", "brier_loss", "brier_score_loss", "hamming_loss", "hinge_loss", "zero_one_loss",
+    "label_ranking_loss", "coverage_error", "max_error", "mean_absolute_error", "mean_squared_error",
+    "mean_squared_log_error", "median_absolute_error", "root_mean_squared_error",
+    "root_mean_squared_log_error", "mean_absolute_percentage_error", "mean_pinball_loss",
+    "mean_poisson_deviance", "mean_gamma_deviance", "mean_tweedie_deviance", "negative_likelihood_ratio",
+    "davies_bouldin", "mae", "mse", "rmse", "msle", "rmsle", "mape",
 })  # fmt: skip
 
 # MLflow's autologging writes `training_roc_auc`, `val_f1_score`; its evaluation writes `eval_…`.
