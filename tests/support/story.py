@@ -97,9 +97,9 @@ def main(folder: Path) -> None:
         session.rollback(MODEL, reason="version 2 scores the wrong leads")
         client = mlflow.MlflowClient()
         assert int(client.get_model_version_by_alias(MODEL, "production").version) == 1
-        assert session.audit(MODEL).ok
-        outcomes = len(session.history(MODEL))
-        assert outcomes >= 6, outcomes
+        assert session.audit(MODEL).clean
+        records = len(session.history(MODEL))
+        assert records >= 6, records
     print(f"mlflow {mlflow.__version__}, pandas {pd.__version__}")
     print("story: ok")
 
