@@ -41,6 +41,11 @@ class TrainingResult:
     params: Mapping[str, Any] = field(default_factory=dict)
     train_frame: pd.DataFrame | None = None
     validation_frame: pd.DataFrame | None = None
+    #: For each row of `validation_frame` the score that the metrics rest on; plots are drawn from it.
+    validation_scores: Sequence[float] | None = None
+    #: Whether the model never saw the rows of `validation_frame`. Where there were too few rows for that, each was scored
+    #: by a model fitted without it, and the model that is kept has seen them all.
+    held_out: bool = True
     warnings: tuple[str, ...] = ()
     #: Set where MLflow tracking was on.
     run_id: str | None = None

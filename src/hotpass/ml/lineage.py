@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,10 +40,10 @@ def dataset_of(frame: pd.DataFrame, name: str, target: str | None, source: str |
     """`frame` as an MLflow data set with a digest of all its rows."""
     import mlflow
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a hint on integer columns, which only a schema is concerned by
-        targets = target if target in frame.columns else None
-        return mlflow.data.from_pandas(frame, source=source, targets=targets, name=name, digest=frame_digest(frame))
+    targets = target if target in frame.columns else None
+    return mlflow.data.from_pandas(
+        frame, source=source, targets=targets, name=name, digest=frame_digest(frame)
+    )
 
 
 def source_commit() -> str | None:

@@ -94,7 +94,7 @@ def _holder(registry: MlflowRegistry, name: str, stage: str) -> VersionFacts:
     listed = ", ".join(f"{facts.version} ({facts.stage})" for facts in versions[:20])
     raise NotFound(
         f"model {name!r} has no version in {stage}. It has: {listed}{' …' if len(versions) > 20 else ''}.\n"
-        f"Promote one: hotpass promote {name} {versions[0].version} --to {stage}"
+        f"What it takes to promote one: hotpass check {name} {versions[0].version} --to {stage}"
     )
 
 

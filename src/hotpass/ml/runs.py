@@ -6,6 +6,8 @@ import contextlib
 import json
 import logging
 import tempfile
+import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +107,7 @@ def log_run(
     require_mlflow()
     import mlflow
 
+    _check_name(model_name)
     numbers = _numbers(metrics)
     limits = read_thresholds(metric_thresholds)
     run_tags = {**_as_tags("metadata", metadata), **_as_tags("tags", tags)}
@@ -117,6 +120,7 @@ def log_run(
         staged({"metadata.json": metadata} if metadata else {}, artifacts) as files,
         call("create the run", mlflow.start_run, run_name=run_name, nested=nested) as run,
         _as_registry_error(run),
+        _quiet(),
     ):
         client, run_id = mlflow.MlflowClient(), run.info.run_id
         _log_params(client, run_id, params)
@@ -190,8 +194,6 @@ def _log_tags(run: Any, tags: Mapping[str, str]) -> None:
 
 def _log_metrics(client: Any, run_id: str, model_id: str, metrics: Mapping[str, float], dataset: Any) -> None:
     """MLflow keeps a NaN of a LoggedModel as 0.0, which a gate would take for a measurement; so that goes to the run alone."""
-    import time
-
     from mlflow.entities import Metric
 
     now_ms = int(time.time() * 1000)
@@ -210,13 +212,12 @@ def _log_model(model: Any, stored_as: Format, signature: Any, example: Any) -> A
     import mlflow
 
     skops = stored_as.name == "skops"
-    with _quiet():
-        return call(
-            "log the model", mlflow.sklearn.log_model, model, name="model", signature=signature, input_example=example,
-            serialization_format=stored_as.name, skops_trusted_types=list(stored_as.trusted_types) if skops else None,
-            # MLflow would find these out by loading the model in another process, which takes seconds.
-            pip_requirements=_requirements() if skops and _only_known_packages(model) else None,
-        )  # fmt: skip
+    return call(
+        "log the model", mlflow.sklearn.log_model, model, name="model", signature=signature, input_example=example,
+        serialization_format=stored_as.name, skops_trusted_types=list(stored_as.trusted_types) if skops else None,
+        # MLflow would find these out by loading the model in another process, which takes seconds.
+        pip_requirements=_requirements() if skops and _only_known_packages(model) else None,
+    )  # fmt: skip
 
 
 def _requirements() -> list[str]:
@@ -258,12 +259,35 @@ def _register(
         digest = digest_of_folder(where)
     tags = {**tags, DIGEST_TAG: digest, SERIALIZATION_TAG: stored_as.name}
     try:
-        version = call(
-            f"register model {model_name!r}", mlflow.register_model, info.model_uri, model_name, tags=tags
-        )
+        version = call(f"register model {model_name!r}", _create_version, info, model_name, tags, run_id)
     except RegistryError as error:
         raise RegistryError(f"{error}\nThe run is logged ({run_id}); only the registration failed.") from error
-    return int(version.version), digest
+    return version, digest
+
+
+def _create_version(info: Any, model_name: str, tags: Mapping[str, str], run_id: str) -> int:
+    """What `mlflow.register_model` does, without its lines on stderr."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+    client = mlflow.MlflowClient()
+    try:
+        client.create_registered_model(model_name)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
+            raise
+    made = client.create_model_version(
+        model_name, info.model_uri, run_id, tags=dict(tags), model_id=info.model_id
+    )
+    versions = json.dumps([{"name": model_name, "version": made.version}])
+    client.set_logged_model_tags(info.model_id, {MLFLOW_MODEL_VERSIONS: versions})
+    return int(made.version)
+
+
+def _check_name(model_name: str | None) -> None:
+    if model_name is not None and (not model_name.strip() or set(model_name) & set("/:")):
+        raise CallError(f"{model_name!r} is not a name for a model: it must not be empty, nor have '/' or ':' in it.")
 
 
 @contextlib.contextmanager
@@ -278,14 +302,16 @@ def _as_registry_error(run: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """MLflow warns that it finds no pip, which an environment made by uv does not have, and that a folder it just made
-    will hold the model."""
+    """Keeps back what MLflow says about things that are as they should be: that there is no pip, which an environment
+    made by uv does not have, and that integers cannot be missing, which is why inputs are logged as floats."""
     loggers = [logging.getLogger(name) for name in ("mlflow.utils.environment", "mlflow.models.model")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer", category=UserWarning)
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

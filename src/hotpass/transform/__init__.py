@@ -1,0 +1,1 @@
+"""What is done to leads: training on them, scoring them, listing them. See `hotpass.transform.scoring`."""
