@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -83,7 +84,7 @@ class Session:
         self, model: str, version: Version, to: str, *, archive_existing: bool | None = None
     ) -> Decision:
         """What `promote` would decide now. Writes nothing, raises nothing for a refusal."""
-        return self._promoter.check(Request(model, _version(version), to, archive_existing))
+        return self._promoter.check(Request(model, version_of(version), to, archive_existing))
 
     def promote(
         self, model: str, version: Version, to: str, *, archive_existing: bool | None = None, reason: str = ""
@@ -94,7 +95,7 @@ class Session:
         its kinds PromotionPending and PromotionOvertaken (exit 3), each with `.decision`; CallError, NotFound and
         PolicyError (exit 2) for a wrong call or policy; RegistryError (exit 4).
         """
-        return self._promoter.promote(Request(model, _version(version), to, archive_existing, reason))
+        return self._promoter.promote(Request(model, version_of(version), to, archive_existing, reason))
 
     def rollback(
         self, model: str, *, reason: str, to_version: Version | None = None, stage: str = "Production",
@@ -105,7 +106,7 @@ class Session:
         It must have been there by an allowed decision, with the same files; no dwell, no approvals. Raises as `promote`.
         With `dry_run`, only says what would be decided.
         """
-        version = None if to_version is None else _version(to_version)
+        version = None if to_version is None else version_of(to_version)
         if not reason.strip():
             raise CallError("a rollback needs a reason: --reason on the command line, reason= in a call")
         request = Request(model, version, stage, reason=reason, rollback=True)
@@ -260,11 +261,12 @@ def _ledger_store(registry: MlflowRegistry, ledger_uri: str | None) -> object:
     return call("open the ledger", lambda: MlflowClient(tracking_uri=uri)._tracking_client.store)
 
 
-def _version(version: Version) -> int | Literal["latest"]:
+def version_of(version: Version) -> int | Literal["latest"]:
+    """`version` as a number or "latest". Raises CallError for anything else."""
     text = str(version).strip()
     if text.lower() == "latest":
         return "latest"
-    if not text.isdigit() or int(text) < 1:
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
         raise CallError(f"{version!r} is not a version: give its number, or 'latest'")
     return int(text)
 

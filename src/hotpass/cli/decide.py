@@ -17,7 +17,7 @@ from hotpass.cli.options import (
     RegistryUriOption,
     TrackingUriOption,
 )
-from hotpass.cli.sessions import open_to_look, target_stage
+from hotpass.cli.sessions import open_to_look
 from hotpass.cli.show_decision import show_decision
 from hotpass.errors import CallError, PromotionDenied
 from hotpass.stages import ModelStage
@@ -69,8 +69,9 @@ def check(
     Exits 0 where it would be allowed, 1 where denied, 3 where it is not time yet.
     """
     given = Given(policies, plugins, registry_uri, tracking_uri)
-    with given.open() as session:
-        decision = session.check(model, version, target_stage(session, to), archive_existing=archive_existing)
+    session, stage = given.open(to, version)
+    with session:
+        decision = session.check(model, version, stage, archive_existing=archive_existing)
         return _show_checked(session, decision, given, as_json, _promote_words(decision, archive_existing))
 
 
@@ -95,8 +96,8 @@ def promote(
     it is not time yet.
     """
     given = Given(policies, plugins, registry_uri, tracking_uri, reason)
-    with given.open() as session:
-        stage = target_stage(session, to)
+    session, stage = given.open(to, version)
+    with session:
         if dry_run:
             decision = session.check(model, version, stage, archive_existing=archive_existing)
             return _show_checked(
@@ -143,8 +144,8 @@ def rollback(
     if not reason.strip():
         example = replace(given, reason="what went wrong").command("rollback", model)
         raise CallError(f"a rollback needs a reason, for the record: {example}")
-    with given.open() as session:
-        to_stage = target_stage(session, stage)
+    session, to_stage = given.open(stage, to_version)
+    with session:
 
         def words(decision: Decision) -> Sequence[str]:
             there = [] if to_stage == ModelStage.PRODUCTION else ["--stage", to_stage]

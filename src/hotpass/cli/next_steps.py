@@ -29,9 +29,11 @@ class Given:
     tracking_uri: str | None = None
     reason: str = ""
 
-    def open(self) -> Session:
-        """A session with the policies in force."""
-        return open_to_judge(self.policies, self.plugins, self.registry_uri, self.tracking_uri)
+    def open(self, stage: str, version: str | None) -> tuple[Session, str]:
+        """A session with the policies in force, and `stage` as it is spelt."""
+        return open_to_judge(
+            self.policies, self.plugins, self.registry_uri, self.tracking_uri, stage=stage, version=version
+        )
 
     def command(self, *words: str) -> str:
         """`hotpass` with `words` and these options, quoted for a shell, passwords masked.

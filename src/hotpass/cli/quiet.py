@@ -9,8 +9,8 @@ import logging
 import os
 import warnings
 
-#: Settings of MLflow's own, for users who have not chosen theirs. With its default of 7 HTTP retries and growing
-#: waits a wrong host name takes minutes, and its progress bars and "View run at" lines get among ours.
+#: Settings of MLflow's own, for users who have not chosen theirs. Its default of 7 HTTP retries with growing
+#: waits makes a wrong host name take minutes, and its progress bars and "View run at" lines get among ours.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -22,8 +22,8 @@ SETTINGS = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 
-#: Loggers and the level from which they are heard. MLflow logs a failed connection with SQLAlchemy's traceback,
-#: the database URI in it, so that one is never heard; what it says comes back as an error of ours, masked.
+#: Loggers and the level from which they are heard. MLflow logs a failed connection with a traceback and the
+#: database URI in it, so that one is never heard; what it says comes back as an error of ours, masked.
 LEVELS = {
     "mlflow.store.db.utils": logging.CRITICAL + 1,
     "alembic": logging.CRITICAL,

@@ -14,6 +14,7 @@ from hotpass.stages import ModelStage, canonical, is_native
 
 if TYPE_CHECKING:
     from hotpass.api import Session
+    from hotpass.policy.model import PolicySet
 
 
 def open_to_judge(
@@ -21,22 +22,30 @@ def open_to_judge(
     plugins: Sequence[Path] | None,
     registry_uri: str | None,
     tracking_uri: str | None,
-) -> Session:
-    """A session with the policies in force. Raises what `hotpass.api.connect` raises."""
+    *,
+    stage: str,
+    version: str | None,
+) -> tuple[Session, str]:
+    """A session with the policies in force, and the target stage as it is spelt.
+
+    Raises what `hotpass.api.connect` raises, and CallError for a stage or a version that makes no sense. What is
+    wrong without a look into the registry is said before it is opened.
+    """
     quiet()
-    # Before MLflow, which takes seconds: what is wrong with the policies is said at once.
+    from hotpass.api import connect, version_of
     from hotpass.plugins import create_manager
     from hotpass.policy.discovery import plugin_folders
     from hotpass.policy.loader import load_policies
 
+    if version is not None:
+        version_of(version)
     manager = create_manager(plugin_folders(plugins))
     found = load_policies(policies or None, manager=manager, cli=True)
-
-    from hotpass.api import connect
-
-    return connect(
+    to_stage = target_stage(found, stage)
+    session = connect(
         policies=found, manager=manager, registry_uri=registry_uri, tracking_uri=tracking_uri, notify=tell
     )
+    return session, to_stage
 
 
 def open_to_look(registry_uri: str | None, tracking_uri: str | None) -> Session:
@@ -57,7 +66,7 @@ def tell(text: str) -> None:
     output.say(text, stderr=True)
 
 
-def target_stage(session: Session, stage: str) -> str:
+def target_stage(policies: PolicySet, stage: str) -> str:
     """`stage` as it is spelt. Raises CallError for one that is not MLflow's and that no policy names.
 
     A slip of the pen would otherwise become a stage of its own.
@@ -66,7 +75,7 @@ def target_stage(session: Session, stage: str) -> str:
     if is_native(name):
         return name
     known = dict.fromkeys(str(member) for member in ModelStage)
-    for policy in session.policies.policies:
+    for policy in policies.policies:
         for entry in policy.promotions:
             known.update(dict.fromkeys([entry.to_stage, *([entry.from_stage] if entry.from_stage else [])]))
     if name in known:

@@ -71,7 +71,8 @@ def when_it_passes(decision: Decision) -> str:
 
 def _title(decision: Decision) -> str:
     kind = "rollback, " if decision.rollback else ""
-    against = f", against champion version {decision.champion}" if decision.champion is not None else ""
+    compared = decision.champion is not None and "champion" in (decision.evidence or {})
+    against = f", against champion version {decision.champion}" if compared else ""
     who = f"{decision.identity.model} version {decision.identity.version}"
     return f"{who}: {kind}{decision.from_stage} -> {decision.to_stage}{against}"
 

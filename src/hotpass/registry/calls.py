@@ -8,19 +8,23 @@ is briefly away, and a server that restarts.
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from hotpass.errors import LedgerError, MissingDependency, NotFound, RegistryError, mask
+from hotpass.errors import CallError, LedgerError, MissingDependency, NotFound, RegistryError, mask
 
 T = TypeVar("T")
 
 #: In all, a call is tried this often, within so many seconds.
 ATTEMPTS = 5
 TIMEOUT = 30.0
+#: Seconds within which a server must take a connection.
+CONNECT_TIMEOUT = 5.0
 
 _TRANSIENT_CODES = {"TEMPORARILY_UNAVAILABLE", "RESOURCE_EXHAUSTED"}
 _TRANSIENT_TEXTS = (
@@ -97,7 +101,8 @@ def _translated(what: str, error: Any) -> RegistryError | NotFound:
 
 
 def _first_lines(text: str, lines: int = 4) -> str:
-    return "\n".join(text.splitlines()[:lines])
+    said = [line for line in text.splitlines() if line.strip() and "sqlalche.me" not in line]
+    return "\n".join(said[:lines])
 
 
 def check_reachable(uri: str, *, create: bool = False) -> None:
@@ -122,11 +127,48 @@ def check_reachable(uri: str, *, create: bool = False) -> None:
             with engine.connect():
                 pass
         except ModuleNotFoundError as error:
-            raise MissingDependency(
-                f"the database driver {error.name} is not installed. For PostgreSQL: pip install 'hotpass[postgresql]'"
-            ) from None
+            raise MissingDependency(_missing_driver(uri, error.name or "")) from None
         except Exception as error:
             raise RegistryError(f"cannot connect to {uri}: {_first_lines(mask(str(error)))}") from None
+    elif scheme in ("http", "https"):
+        _check_server(uri)
+
+
+def _missing_driver(uri: str, driver: str) -> str:
+    if urlsplit(uri).scheme == "postgresql" and driver != "psycopg2":
+        # SQLAlchemy 2.1 takes another driver for a plain `postgresql://` than 2.0 did.
+        return (
+            f"the database driver {driver} is not installed. Install it (pip install {driver}), or take the one "
+            "that pip install 'hotpass[postgresql]' brings: write postgresql+psycopg2:// in the URI."
+        )
+    return (
+        f"the database driver {driver} is not installed. For PostgreSQL: pip install 'hotpass[postgresql]'"
+    )
+
+
+def _check_server(uri: str) -> None:
+    """Whether something listens at `uri`; some seconds of patience for a server that restarts."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(uri)
+    host = parts.hostname or ""
+    if parts.scheme in getproxies() and not proxy_bypass(host):
+        return  # only the proxy may connect to it
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise CallError(f"{uri} is not a server's address: {error}") from None
+    for pause in (0.3, 0.7, 1.5, None):
+        try:
+            socket.create_connection((host, port), timeout=CONNECT_TIMEOUT).close()
+            return
+        except (OSError, UnicodeError) as error:
+            if pause is None or isinstance(error, socket.gaierror | UnicodeError | TimeoutError):
+                why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                raise RegistryError(
+                    f"cannot connect to {uri}: {why}. Is the server up and the URI right? Nothing was changed."
+                ) from None
+            time.sleep(pause)
 
 
 def as_ledger_error(error: RegistryError | NotFound) -> LedgerError:
