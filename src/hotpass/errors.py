@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from hotpass.verdicts import Decision
 
-_URI_PASSWORD = re.compile(r"(?P<head>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@]*:)(?P<secret>[^\s/]*)@")
+# Up to the last @: SQLAlchemy takes a password with an unescaped / or @ too. Masking too much does no harm.
+_URI_PASSWORD = re.compile(r"(?P<head>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@]*:)(?P<secret>[^\s'\"]*)@")
 _QUERY_SECRET = re.compile(
     r"(?P<head>[?&](?:password|passwd|pwd|token|secret|sslpassword)=)(?P<secret>[^&\s'\"]+)", re.IGNORECASE
 )

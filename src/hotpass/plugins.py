@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
@@ -71,7 +72,7 @@ def gate_classes(manager: pluggy.PluginManager) -> dict[str, type[Gate]]:
     wrong: list[str] = []
     for impl in manager.hook.hotpass_gates.get_hookimpls():
         try:
-            contributed = list(impl.function() or ())
+            contributed = _contributed(impl)
         except Exception as error:
             wrong.append(f"plugin {impl.plugin_name}: hotpass_gates() raised {type(error).__name__}: {error}")
             continue
@@ -94,12 +95,18 @@ def gate_classes(manager: pluggy.PluginManager) -> dict[str, type[Gate]]:
     return dict(sorted(gates.items()))
 
 
+def _contributed(impl: pluggy.HookImpl) -> list[Any]:
+    """What one plugin's hotpass_gates() returns, not checked yet."""
+    gates: Any = impl.function()
+    return list(gates or ())
+
+
 def gate_owners(manager: pluggy.PluginManager) -> dict[str, str]:
     """The plugin that contributes each gate, by the gate's name."""
     return {
         gate.name: impl.plugin_name
         for impl in manager.hook.hotpass_gates.get_hookimpls()
-        for gate in impl.function() or ()
+        for gate in _contributed(impl)
     }
 
 

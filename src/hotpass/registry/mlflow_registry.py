@@ -19,6 +19,7 @@ from hotpass.candidate import LoggedModelFacts, ModelFile, RunFacts, VersionFact
 from hotpass.errors import NotFound, RegistryError, mask
 from hotpass.registry import convert
 from hotpass.registry.calls import call, check_reachable, require_mlflow
+from hotpass.registry.filters import name_is
 from hotpass.registry.port import ModelFacts
 from hotpass.registry.representation import Representation, representation_of
 
@@ -43,7 +44,9 @@ class MlflowRegistry:
         for uri in {self._uri, self.tracking_uri}:
             check_reachable(uri, create=create)
         with _quiet_alembic():
-            client = MlflowClient(tracking_uri=self.tracking_uri, registry_uri=self._uri)
+            client = call(
+                f"use {self._uri}", MlflowClient, tracking_uri=self.tracking_uri, registry_uri=self._uri
+            )
             self.tracking: Any = call("open the tracking store", lambda: client._tracking_client.store)
             self.store: Any = call("open the model registry", lambda: client._get_registry_client().store)
         self._representation: Representation | None = None
@@ -99,14 +102,13 @@ class MlflowRegistry:
         return convert.version_facts(found)
 
     def versions(self, model: str) -> Iterator[VersionFacts]:
-        escaped = model.replace("'", "''")
         token = None
         while True:
             page = call(
-                f"list the versions of {model!r}", self.store.search_model_versions, f"name='{escaped}'",
+                f"list the versions of {model!r}", self.store.search_model_versions, name_is(model),
                 max_results=PAGE, order_by=["version_number DESC"], page_token=token,
             )  # fmt: skip
-            yield from (convert.version_facts(version) for version in page)
+            yield from (convert.version_facts(version) for version in page if version.name == model)
             token = page.token
             if not token:
                 return

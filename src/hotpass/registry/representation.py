@@ -14,6 +14,7 @@ from hotpass.candidate import VersionFacts
 from hotpass.errors import NotFound
 from hotpass.registry.calls import call
 from hotpass.registry.convert import STAGE_TAG, version_facts
+from hotpass.registry.filters import name_is
 from hotpass.stages import ModelStage, is_native
 
 
@@ -83,14 +84,14 @@ class TaggedStages:
         )  # fmt: skip
 
     def _others_in(self, facts: VersionFacts, stage: str) -> Iterator[int]:
-        escaped = facts.model.replace("'", "''")
-        found, token = [], None
+        found: list[int] = []
+        token = None
         while True:
             page = call(
                 f"list the versions of {facts.model} in {stage}", self._store.search_model_versions,
-                f"name='{escaped}' AND tags.`{STAGE_TAG}`='{stage}'", max_results=1000, page_token=token,
+                f"{name_is(facts.model)} AND tags.`{STAGE_TAG}`='{stage}'", max_results=1000, page_token=token,
             )  # fmt: skip
-            found.extend(int(version.version) for version in page)
+            found.extend(int(version.version) for version in page if version.name == facts.model)
             token = page.token
             if not token:
                 return iter([version for version in found if version != facts.version])

@@ -1,0 +1,94 @@
+"""Records in every kind of store: whole, in order, and each place in the chain taken once."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from hotpass import api
+from hotpass.errors import LedgerError
+from hotpass.ledger.chain import WINDOW, Chain
+from hotpass.ledger.home import ROOT, Home
+from hotpass.ledger.record import CHUNK, Actor, Entry, Kind
+from hotpass.policy.model import PolicySet
+from support.stores import Store
+
+ANA = Actor("ana")
+
+
+def home(store: Store, model: str = "leads") -> Home:
+    session = api.connect(policies=PolicySet(), registry_uri=store.uri, tracking_uri=store.uri)
+    return Home(session.registry.tracking, model)
+
+
+def append(chain: Chain, text: str = "", *, moves: bool = False, after: Entry | None = None) -> Entry | None:
+    return chain.append(
+        Kind.DECISION, {"version": 1, "to": "Staging", "text": text}, after=after, moves=moves, actor=ANA,
+        workspace="default", title="test",
+    )  # fmt: skip
+
+
+def test_a_long_record_comes_back_whole(store: Store) -> None:
+    """MLflow refuses a tag over 8,000 characters on PostgreSQL and cuts it silently elsewhere."""
+    text = "".join(f"{number:06d} äöü €\n" for number in range(3 * CHUNK // 10))
+    assert append(Chain(home(store)), text) is not None
+    [entry] = Chain(home(store)).entries()
+    assert entry.record.body["text"] == text
+    assert entry.record.actor == ANA
+
+
+def test_one_place_is_taken_once(store: Store) -> None:
+    first, second = Chain(home(store)), Chain(home(store))
+    head = append(first)
+    assert second.refresh() == head
+    assert append(first, "a", after=head) is not None
+    assert append(second, "b", after=head) is None
+    assert [entry.record.body["text"] for entry in second.entries()] == ["", "a"]
+
+
+def test_all_agree_on_where_a_chain_starts(store: Store) -> None:
+    """Eight processes' worth of first records at once: one chain, one first record."""
+    results: list[Any] = [None] * 8
+
+    def start(number: int) -> None:
+        try:
+            results[number] = append(Chain(home(store)), str(number))
+        except LedgerError as error:
+            results[number] = error
+
+    threads = [threading.Thread(target=start, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    written = [result for result in results if isinstance(result, Entry)]
+    assert len(written) == 1, results
+    assert not [result for result in results if isinstance(result, LedgerError)]
+    assert [entry.id for entry in Chain(home(store)).entries()] == [written[0].id]
+
+
+def test_a_long_chain_is_read_in_part_and_whole(sqlite_store: Store) -> None:
+    writer = Chain(home(sqlite_store))
+    head = None
+    for number in range(WINDOW + 10):
+        head = append(writer, str(number), after=head)
+    reader = Chain(home(sqlite_store))
+    assert len(reader.entries()) == WINDOW
+    assert [entry.record.seq for entry in reader.entries(whole=True)] == list(range(1, WINDOW + 11))
+    late = Chain(home(sqlite_store))
+    late.entries()
+    for number in range(WINDOW + 5):
+        head = append(writer, f"late {number}", after=head)
+    late.refresh()
+    assert late.head == head
+    assert [e.record.seq for e in late.entries(whole=True)] == list(range(1, 2 * WINDOW + 16))
+
+
+def test_a_deleted_ledger_is_said_so(sqlite_store: Store) -> None:
+    assert append(Chain(home(sqlite_store))) is not None
+    found = sqlite_store.client.get_experiment_by_name(f"{ROOT}/leads")
+    sqlite_store.client.delete_experiment(found.experiment_id)
+    with pytest.raises(LedgerError, match="mlflow experiments restore"):
+        Chain(home(sqlite_store)).refresh()
