@@ -1,4 +1,4 @@
-"""Opens the registry for a command: MLflow quiet, policies found the command line's way."""
+"""Opens the registry for a command: MLflow quiet, policies found as the command line finds them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def open_to_judge(
 ) -> tuple[Session, str]:
     """A session with the policies in force, and the target stage as it is spelt.
 
-    Raises what `hotpass.api.connect` raises, and CallError for a stage or a version that makes no sense. What is
-    wrong without a look into the registry is said before it is opened.
+    Raises what `hotpass.api.connect` raises, and CallError for a stage or a version that makes no sense. That
+    is looked at before the registry is opened.
     """
     quiet()
     from hotpass.api import connect, version_of

@@ -97,7 +97,19 @@ def _translated(what: str, error: Any) -> RegistryError | NotFound:
             f"cannot {what}: tried {ATTEMPTS} times, then gave up: {_first_lines(text)}\n"
             "Is the server up and the URI right? Nothing was changed by this call; it can be sent again."
         )
-    return RegistryError(f"cannot {what}: {_first_lines(text)}")
+    return RegistryError(f"cannot {what}: {_first_lines(text)}{_remedy(text)}")
+
+
+def _remedy(text: str) -> str:
+    """What to do about an answer of a server, where it is plain."""
+    if "error code 401" in text or "error code 403" in text:
+        return (
+            "\nSet MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to "
+            "credentials that may do this."
+        )
+    if "error code 404" in text or "not in a valid JSON format" in text:
+        return "\nIs that an MLflow server, and is the URI its root?"
+    return ""
 
 
 def _first_lines(text: str, lines: int = 4) -> str:
