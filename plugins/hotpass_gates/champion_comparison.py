@@ -37,14 +37,15 @@ class ChampionComparison(Gate):
             lift_at_10: {may_lose_at_most: 2, unit: percent_of_champion, direction: higher}
 
     `may_lose_at_most: 0` allows a tie; `better_than_champion_by: 0` does not: it asks for any gain at all.
-    A margin is in the metric's own unit, so 0.005 of a ROC AUC of 0.80 leaves 0.795. With `unit:
-    percent_of_champion` it is a percentage of the champion's value without its sign, so 2 of a champion at
-    50 (or at -50) is 1; of a champion at 0 there is no percentage, and the gate fails. Which direction is
-    better is known for scikit-learn's metrics; for any other, write `direction: higher` or `direction:
-    lower`. Numbers are compared as decimals of 14 digits.
+    A margin is in the metric's own unit, so 0.005 of a ROC AUC of 0.80 leaves 0.795. With
+    `unit: percent_of_champion` it is a percentage of the champion's value without its sign, so 2 of a
+    champion at 50 (or at -50) is 1; of a champion at 0 there is no percentage, and the gate fails. Which
+    direction is better is known for scikit-learn's metrics; for any other, write `direction: higher` or
+    `direction: lower`. Numbers are compared as decimals of 14 digits.
 
     A metric that is missing, NaN or infinite on either side fails. Where nobody holds the target stage yet,
-    the gate fails unless the policy says `first_champion: allow`.
+    the gate fails unless the policy says `first_champion: allow`; then the candidate only needs the metrics,
+    so that its challengers can be compared with it.
 
     To pass: train a better model; or log for the champion what the policy compares.
     """

@@ -137,6 +137,14 @@ def test_without_champion_it_fails_unless_the_policy_allows_a_first_one():
     assert judge(GATE, {**how, "first_champion": "allow"}, who).verdict is Verdict.PASSED
 
 
+@pytest.mark.parametrize("metrics", [{}, {"roc_auc": math.nan}, {"recall": 0.5}])
+def test_a_first_champion_must_have_what_its_challengers_are_compared_by(metrics):
+    how = {"roc_auc": {"may_lose_at_most": 0.1}, "first_champion": "allow"}
+    result = judge(GATE, how, candidate(metrics=metrics))
+    assert result.verdict is Verdict.FAILED
+    assert "roc_auc" in result.message
+
+
 def test_first_champion_allow_does_not_spare_the_comparison():
     who = candidate(metrics={"roc_auc": 0.5}, champion={"metrics": {"roc_auc": 0.8}})
     how = {"roc_auc": {"may_lose_at_most": 0.1}, "first_champion": "allow"}
