@@ -39,7 +39,7 @@ def _add(app: typer.Typer, taken: Container[str]) -> None:
     owner: dict[str, str] = {}
     for impl in manager.hook.hotpass_cli.get_hookimpls():
         # An app of its own for each plugin, so that it is known whose a command is.
-        its_own = typer.Typer(name=impl.plugin_name)
+        its_own = typer.Typer()
         try:
             impl.function(*([its_own] if impl.argnames else []))
             names = list(typer.main.get_group(its_own).commands)
@@ -54,6 +54,9 @@ def _add(app: typer.Typer, taken: Container[str]) -> None:
                     f"plugin {impl.plugin_name}: the command {name!r} is one of {whose}. Rename it."
                 )
             owner[name] = impl.plugin_name
-        if names:
-            its_own.info.rich_help_panel = PANEL
-            app.add_typer(its_own, rich_help_panel=PANEL)
+        for command in its_own.registered_commands:
+            command.rich_help_panel = PANEL
+        for group in its_own.registered_groups:
+            group.rich_help_panel = PANEL
+        app.registered_commands += its_own.registered_commands
+        app.registered_groups += its_own.registered_groups

@@ -136,7 +136,7 @@ class Desk:
         except CallError:
             self.note(
                 node, f"{shorten(name)!r} is not a stage",
-                f"Use {listed(STAGES, 'or')}, or a name of your own: a letter, then letters, digits, '-', '_'.",
+                f"Use {listed(STAGES, 'or')}, or a name of your own: a letter, then letters, digits, - or _.",
             )  # fmt: skip
             return None
         meant = None if is_native(stage) else closest(stage, STAGES, cutoff=0.8)

@@ -151,6 +151,9 @@ def _plain(error: _Error, path: tuple[str | int, ...], gate: str) -> Wrong:
         error.instance,
     )
     remedy = _examples(error.schema)
+    if "propertyNames" in list(error.absolute_schema_path)[-2:]:
+        rule_text = f"It must match the pattern {wanted}" if rule == "pattern" else ""
+        return Wrong((*path, str(value)), True, f"{flow(value)} cannot be a key here", remedy or rule_text)
     if rule == "type":
         kinds = [wanted] if isinstance(wanted, str) else list(wanted)
         message = f"{what} must be {_kinds(kinds)}, and this is {kind_of(value)}"
@@ -176,8 +179,6 @@ def _plain(error: _Error, path: tuple[str | int, ...], gate: str) -> Wrong:
         message = f"{what} is not allowed here"
     elif rule == "oneOf":
         message = f"{what} fits more than one of the forms that it may have"
-    elif "propertyNames" in error.absolute_schema_path:
-        message = f"{flow(value)} cannot be a key here"
     else:
         message = f"{what}: {shorten(error.message, 200)}"
     return Wrong(path, False, message, remedy)
