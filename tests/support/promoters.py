@@ -19,11 +19,15 @@ from typing import Any, Literal
 Mode = Literal["hotpass", "bare"]
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["mlflow", "mlflow.store.model_registry.sqlalchemy_store", "hotpass.api", "support.policies"])
+_context.set_forkserver_preload(
+    ["mlflow", "mlflow.store.model_registry.sqlalchemy_store", "hotpass.api", "support.policies"]
+)
 
 
 @contextmanager
-def promoters(count: int, uri: str, model: str, mode: Mode) -> Iterator[Callable[[Sequence[int]], list[dict[str, Any]]]]:
+def promoters(
+    count: int, uri: str, model: str, mode: Mode
+) -> Iterator[Callable[[Sequence[int]], list[dict[str, Any]]]]:
     """`count` processes. What is yielded promotes the given versions to Production, one a process, all at once.
 
     Each answer says what its process was told: `moved`, `overtaken`, `denied` or `error`, with the decision's id.
@@ -78,7 +82,10 @@ def _hotpass(uri: str, model: str) -> Callable[[int], dict[str, Any]]:
     from support.policies import policy_set
 
     session = api.connect(
-        policies=policy_set(production_from=None), registry_uri=uri, tracking_uri=uri, actor=f"process {os.getpid()}"
+        policies=policy_set(production_from=None),
+        registry_uri=uri,
+        tracking_uri=uri,
+        actor=f"process {os.getpid()}",
     )
 
     def promote(version: int) -> dict[str, Any]:
@@ -103,7 +110,9 @@ def _bare(uri: str, model: str) -> Callable[[int], dict[str, Any]]:
 
     def promote(version: int) -> dict[str, Any]:
         try:
-            client.transition_model_version_stage(model, str(version), "Production", archive_existing_versions=True)
+            client.transition_model_version_stage(
+                model, str(version), "Production", archive_existing_versions=True
+            )
             client.set_registered_model_alias(model, "production", str(version))
             return {"version": version, "told": "moved"}
         except MlflowException as error:
@@ -113,7 +122,14 @@ def _bare(uri: str, model: str) -> Callable[[int], dict[str, Any]]:
 
 
 #: The writes of one promotion to Production, in order: the moments at which it can be killed.
-STEPS = ("create_run", "log_param", "set_model_version_tag", "set_registered_model_alias", "transition_model_version_stage", "update_run_info")
+STEPS = (
+    "create_run",
+    "log_param",
+    "set_model_version_tag",
+    "set_registered_model_alias",
+    "transition_model_version_stage",
+    "update_run_info",
+)
 
 
 def killed_promotion(uri: str, model: str, version: int, step: str, when: Literal["before", "after"]) -> None:
@@ -129,7 +145,9 @@ def _promote_and_die(uri: str, model: str, version: int, step: str, when: str) -
     from support.policies import policy_set
 
     warnings.simplefilter("ignore")
-    session = api.connect(policies=policy_set(production_from=None), registry_uri=uri, tracking_uri=uri, actor="doomed")
+    session = api.connect(
+        policies=policy_set(production_from=None), registry_uri=uri, tracking_uri=uri, actor="doomed"
+    )
     for store in (session.registry.tracking, session.registry.store):
         method = getattr(store, step, None)
         if method is not None:

@@ -21,6 +21,7 @@ from hotpass.ml.run_artifacts import staged
 from hotpass.ml.serialization import SERIALIZATION_TAG, Format, choose_format
 from hotpass.ml.thresholds import missed, read_thresholds
 from hotpass.registry.calls import call, require_mlflow
+from hotpass.registry.convert import MODEL_FILE_TAG, model_file, model_file_tag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,15 +258,18 @@ def _register(
     with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:
         where = call("read back the model", mlflow.artifacts.download_artifacts, info.model_uri, dst_path=folder)
         digest = digest_of_folder(where)
+        said = model_file_tag(model_file((Path(where) / "MLmodel").read_text(encoding="utf-8")))
     tags = {**tags, DIGEST_TAG: digest, SERIALIZATION_TAG: stored_as.name}
     try:
-        version = call(f"register model {model_name!r}", _create_version, info, model_name, tags, run_id)
+        version = call(f"register model {model_name!r}", _create_version, info, model_name, tags, run_id, said)
     except RegistryError as error:
         raise RegistryError(f"{error}\nThe run is logged ({run_id}); only the registration failed.") from error
     return version, digest
 
 
-def _create_version(info: Any, model_name: str, tags: Mapping[str, str], run_id: str) -> int:
+def _create_version(
+    info: Any, model_name: str, tags: Mapping[str, str], run_id: str, model_file_said: str | None
+) -> int:
     """What `mlflow.register_model` does, without its lines on stderr."""
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -281,7 +285,8 @@ def _create_version(info: Any, model_name: str, tags: Mapping[str, str], run_id:
         model_name, info.model_uri, run_id, tags=dict(tags), model_id=info.model_id
     )
     versions = json.dumps([{"name": model_name, "version": made.version}])
-    client.set_logged_model_tags(info.model_id, {MLFLOW_MODEL_VERSIONS: versions})
+    said = {MODEL_FILE_TAG: model_file_said} if model_file_said else {}
+    client.set_logged_model_tags(info.model_id, {MLFLOW_MODEL_VERSIONS: versions, **said})
     return int(made.version)
 
 

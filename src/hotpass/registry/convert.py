@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -66,7 +68,7 @@ def run_facts(run: Any) -> RunFacts:
         run_id=run.info.run_id,
         experiment_id=run.info.experiment_id,
         started_at=when(run.info.start_time),
-        metrics=dict(run.data.metrics),
+        metrics={name: _infinite(value) for name, value in run.data.metrics.items()},
         params=dict(run.data.params),
         tags=dict(run.data.tags),
         datasets=tuple(datasets),
@@ -80,12 +82,25 @@ def logged_model_facts(model: Any) -> LoggedModelFacts:
         model_id=model.model_id,
         experiment_id=model.experiment_id,
         metrics=tuple(
-            Metric(m.key, m.value, "logged model", m.dataset_name or "", m.dataset_digest or "") for m in metrics
+            Metric(m.key, _infinite(m.value), "logged model", m.dataset_name or "", m.dataset_digest or "") for m in metrics
         ),
         params=dict(model.params or {}),
         tags=dict(model.tags or {}),
         artifact_location=model.artifact_location,
     )
+
+
+def nan_suspects(model: Any) -> list[tuple[str, str]]:
+    """Name and run id of each LoggedModel metric that is 0.0.
+
+    MLflow's SQL store keeps a NaN of a LoggedModel as 0 (`sanitize_metric_value`), and only the run still knows.
+    """
+    return [(metric.key, metric.run_id or "") for metric in model.metrics or () if metric.value == 0]
+
+
+def _infinite(value: float) -> float:
+    """MLflow's SQL store keeps infinities as the largest float (`sanitize_metric_value`)."""
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 
 
 def model_file(text: str) -> ModelFile:

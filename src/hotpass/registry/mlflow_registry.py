@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import difflib
 import logging
+import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,24 +145,33 @@ class MlflowRegistry:
 
     def logged_models(self, model_ids: Sequence[str]) -> Mapping[str, LoggedModelFacts]:
         wanted = list(dict.fromkeys(model_id for model_id in model_ids if model_id))
-        found: dict[str, LoggedModelFacts] = {}
+        read: list[Any] = []
         if self._experiments and len(wanted) > 1:
             quoted = ", ".join(f"'{model_id}'" for model_id in wanted)
-            page = call(
+            read = list(call(
                 "read logged models", self.tracking.search_logged_models, sorted(self._experiments),
                 f"model_id IN ({quoted})", max_results=len(wanted),
-            )  # fmt: skip
-            found = {model.model_id: convert.logged_model_facts(model) for model in page}
-        for model_id in wanted:
-            if model_id in found:
-                continue
+            ))  # fmt: skip
+        for model_id in set(wanted) - {model.model_id for model in read}:
             with contextlib.suppress(NotFound):
-                found[model_id] = convert.logged_model_facts(
-                    call(f"read logged model {model_id}", self.tracking.get_logged_model, model_id)
-                )
+                read.append(call(f"read logged model {model_id}", self.tracking.get_logged_model, model_id))
+        found = {model.model_id: self._with_nans(model) for model in read}
         self._experiments.update(model.experiment_id for model in found.values())
         self._logged.update(found)
         return found
+
+    def _with_nans(self, model: Any) -> LoggedModelFacts:
+        """The facts, with NaN again where MLflow made it 0; also where nobody can tell any more."""
+        facts = convert.logged_model_facts(model)
+        suspects = convert.nan_suspects(model)
+        if not suspects:
+            return facts
+        runs = self.runs([run_id for _, run_id in suspects])
+        doubtful = {
+            name for name, run_id in suspects if run_id not in runs or math.isnan(runs[run_id].metrics.get(name, math.nan))
+        }
+        metrics = tuple(m._replace(value=math.nan) if m.value == 0 and m.name in doubtful else m for m in facts.metrics)
+        return replace(facts, metrics=metrics)
 
     def knows_experiments(self, experiment_ids: Sequence[str]) -> None:
         """A hint where runs may be found, so that several can be read in one request."""
