@@ -25,6 +25,7 @@ class _Comparison(NamedTuple):
     higher: bool
     relative: bool
     dataset: str | None
+    wanted: str  # the margin in words, where it is absolute
 
 
 class ChampionComparison(Gate):
@@ -150,23 +151,29 @@ def _compare(comparison: _Comparison, ours: float, theirs: float) -> tuple[bool,
     """Whether the comparison is met, and how it came out in words."""
     challenger, champion = as_read(ours), as_read(theirs)
     gain = minus(challenger, champion) if comparison.higher else minus(champion, challenger)
-    margin, unit = comparison.margin, ""
+    margin, wanted = comparison.margin, comparison.wanted
     if comparison.relative:
         if not champion:
             return False, (f"{comparison.metric} of the champion is 0, and of 0 there is no percentage; "
                            "use `unit: absolute`")  # fmt: skip
         margin = times(times(margin, _HUNDREDTH), abs(champion))
-        unit = f" ({number_text(comparison.margin)} percent of the champion's value)"
+        wanted = _wanted(comparison.loses, margin) + (
+            f" ({number_text(comparison.margin)} percent of the champion's value)"
+        )
     if comparison.loses:
-        good, wanted = gain >= -margin, f"it may lose at most {number_text(margin)}{unit}"
-    elif comparison.margin:
-        good, wanted = gain >= margin, f"it must be better by {number_text(margin)}{unit}"
+        good = gain >= -margin
     else:
-        good, wanted = gain > 0, "it must be better"
+        good = gain >= margin if margin else gain > 0
     word = "better" if gain > 0 else "worse"
     difference = f"{word} by {number_text(abs(gain))}" if gain else "the same"
     return good, (f"{comparison.metric} is {number_text(challenger)} against the champion's "
                   f"{number_text(champion)}, {difference}; {wanted}")  # fmt: skip
+
+
+def _wanted(loses: bool, margin: Decimal) -> str:
+    if loses:
+        return f"it may lose at most {number_text(margin)}"
+    return f"it must be better by {number_text(margin)}" if margin else "it must be better"
 
 
 def _different_data(ours: Metric, theirs: Metric) -> str:
@@ -200,5 +207,6 @@ def _comparison(metric: str, how: Mapping[str, Any]) -> _Comparison:
             f"a {right} {metric} is the better one, and the policy says {said}",
             (metric, "direction"), f"Write `direction: {right}`, or leave it out.",
         )  # fmt: skip
-    return _Comparison(metric, as_read(margin), given[0] == "may_lose_at_most", higher,
-                       how.get("unit", "absolute") == _PERCENT, how.get("dataset"))  # fmt: skip
+    loses, read = given[0] == "may_lose_at_most", as_read(margin)
+    relative = how.get("unit", "absolute") == _PERCENT
+    return _Comparison(metric, read, loses, higher, relative, how.get("dataset"), _wanted(loses, read))
