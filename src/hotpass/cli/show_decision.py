@@ -45,6 +45,11 @@ def show_decision(decision: Decision, *, result: str, next_steps: Sequence[str])
         output.say(step)
 
 
+def on_a_terminal() -> bool:
+    """Whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
 def why_not(decision: Decision) -> str:
     """What keeps `decision` from being allowed, in a few words: `2 of 5 gates fail`."""
     asked = [j for j in decision.judgements if j.entry.enforcement is not Enforcement.ADVISORY]
@@ -80,7 +85,7 @@ def _title(decision: Decision) -> str:
 def _show(judgements: Sequence[Judgement]) -> None:
     if not judgements:
         return
-    if sys.stdout.isatty():
+    if on_a_terminal():
         output.console().print(_table(judgements))
         return
     widest = max(len(_gate(judgement)) for judgement in judgements)
