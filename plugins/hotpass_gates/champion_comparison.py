@@ -162,8 +162,10 @@ def _compare(comparison: _Comparison, ours: float, theirs: float) -> tuple[bool,
         )
     if comparison.loses:
         good = gain >= -margin
+    elif margin:
+        good = gain >= margin
     else:
-        good = gain >= margin if margin else gain > 0
+        good = gain > 0
     word = "better" if gain > 0 else "worse"
     difference = f"{word} by {number_text(abs(gain))}" if gain else "the same"
     return good, (f"{comparison.metric} is {number_text(challenger)} against the champion's "
