@@ -1,4 +1,6 @@
-"""Many promote at once: one holds Production afterwards, the alias is on it, and everybody was told the truth."""
+"""Many promote at once: one holds Production afterwards, the alias is on it, and everybody was told the
+truth.
+"""
 
 from __future__ import annotations
 
@@ -64,9 +66,13 @@ def untrue(store: Store, model: str, answers: list[dict[str, Any]], state: dict[
             continue
         entry = records.get(answer["id"])
         if entry is None:
-            wrong.append(f"version {answer['version']} was given decision {answer['id']}, which is not in the ledger")
+            wrong.append(
+                f"version {answer['version']} was given decision {answer['id']}, which is not in the ledger"
+            )
         elif entry.moved != (answer["told"] == "moved"):
-            wrong.append(f"version {answer['version']} was told {answer['told']}, the ledger says {entry.state}")
+            wrong.append(
+                f"version {answer['version']} was told {answer['told']}, the ledger says {entry.state}"
+            )
     moves = [entry for entry in records.values() if entry.moved]
     if moves[-1].record.body["version"] != state["alias"]:
         wrong.append(f"the last move on record is of version {moves[-1].record.body['version']}")

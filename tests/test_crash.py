@@ -1,4 +1,6 @@
-"""SIGKILL at each step of a promotion: the next command finds nothing lost, nothing half done, and a record that says so."""
+"""SIGKILL at each step of a promotion: the next command finds nothing lost, nothing half done, and a record
+that says so.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,13 @@ from support.stores import Store
 from support.versions import make_version
 
 #: Moments after which the pointer is on the candidate, so that the promotion has happened and is finished.
-DONE = {("set_registered_model_alias", "after"), ("transition_model_version_stage", "before"),
-        ("transition_model_version_stage", "after"), ("update_run_info", "before"), ("update_run_info", "after")}  # fmt: skip
+DONE = {
+    ("set_registered_model_alias", "after"),
+    ("transition_model_version_stage", "before"),
+    ("transition_model_version_stage", "after"),
+    ("update_run_info", "before"),
+    ("update_run_info", "after"),
+}
 #: Moments at which the record is not in the chain yet.
 UNRECORDED = {("create_run", "before"), ("create_run", "after"), ("log_param", "before")}
 MOMENTS = [(step, when) for step in STEPS for when in ("before", "after")]
@@ -37,7 +44,8 @@ def crash_then_promote(store: Store, step: str, when: str) -> None:
     open_session(store).promote("crash", champion, "Production")
     killed_promotion(store.uri, "crash", doomed, step, when)  # type: ignore[arg-type]
 
-    # The next command is a promotion of the same version: whatever it finds, afterwards it holds Production alone.
+    # The next command is a promotion of the same version: whatever it finds, afterwards it holds Production
+    # alone.
     session = open_session(store)
     decision = session.promote("crash", doomed, "Production")
     assert decision.allowed

@@ -23,7 +23,9 @@ WEAK = {"roc_auc": 0.3, "precision": 0.6}
 
 
 def connect(store: Store, policies: PolicySet | None = None, **changes: Any) -> api.Session:
-    return api.connect(policies=policies or policy_set(), registry_uri=store.uri, tracking_uri=store.uri, **changes)
+    return api.connect(
+        policies=policies or policy_set(), registry_uri=store.uri, tracking_uri=store.uri, **changes
+    )
 
 
 def holders(session: api.Session, model: str, stage: str) -> list[int]:
@@ -35,7 +37,9 @@ def pointed(session: api.Session, model: str, alias: str) -> int | None:
 
 
 def test_staging_production_and_back(any_store: Store) -> None:
-    first, second, weak = (make_version(any_store, "leads", metrics=metrics) for metrics in (GOOD, GOOD, WEAK))
+    first, second, weak = (
+        make_version(any_store, "leads", metrics=metrics) for metrics in (GOOD, GOOD, WEAK)
+    )
     session = connect(any_store)
 
     for version in (first, second):
@@ -60,11 +64,18 @@ def test_staging_production_and_back(any_store: Store) -> None:
     assert holders(session, "leads", "Production") == [first]
     assert pointed(session, "leads", "production") == first
 
-    told = [(e.record.body["version"], e.record.body["to"], e.record.body["outcome"]) for e in session.history("leads")]
+    told = [
+        (e.record.body["version"], e.record.body["to"], e.record.body["outcome"])
+        for e in session.history("leads")
+    ]
     assert told == [
-        (first, "Staging", "allowed"), (first, "Production", "allowed"), (second, "Staging", "allowed"),
-        (second, "Production", "allowed"), (weak, "Staging", "denied"), (first, "Production", "allowed"),
-    ]  # fmt: skip
+        (first, "Staging", "allowed"),
+        (first, "Production", "allowed"),
+        (second, "Staging", "allowed"),
+        (second, "Production", "allowed"),
+        (weak, "Staging", "denied"),
+        (first, "Production", "allowed"),
+    ]
     assert session.audit("leads").clean
     assert session.registry.version("leads", first).tags["hotpass.decision"] == decision.id
 
@@ -97,6 +108,23 @@ def test_pending_then_allowed_without_a_faked_clock(sqlite_store: Store) -> None
 
     time.sleep(max(0.0, (decision.passes_at - decision.decided_at).total_seconds()) + 0.05)
     assert session.promote("leads", version, "Production").allowed
+
+
+def test_a_stay_begins_when_it_begins(any_store: Store) -> None:
+    """Where the stage is a tag, MLflow's last_updated_timestamp does not move with it."""
+    import time
+
+    version = make_version(any_store, "leads", metrics=GOOD)
+    session = connect(any_store, policy_set(production={"staging_dwell": "1h"}))
+    time.sleep(1.5)
+    before = time.time()
+    session.promote("leads", version, "Staging")
+    arrived = session.history("leads")[0].moved_at.timestamp()
+    assert before - 0.01 <= arrived <= time.time() + 0.01
+    with pytest.raises(hotpass.PromotionPending) as caught:
+        session.promote("leads", version, "Production")
+    assert caught.value.decision.passes_at is not None
+    assert caught.value.decision.passes_at.timestamp() == pytest.approx(arrived + 3600, abs=0.01)
 
 
 def test_all_eight_gates_on_real_evidence(any_store: Store) -> None:
@@ -146,14 +174,18 @@ class TestWhatIsNotMoved:
         session.promote("leads", version, "Production")
         with pytest.raises(hotpass.PromotionDenied, match="Add `to: Archived`"):
             session.promote("leads", version, "Archived")
-        entry = PromotionEntry("Archived", "Production", entries({"metric_threshold": {"roc_auc": {"at_least": 0.1}}}))
+        entry = PromotionEntry(
+            "Archived", "Production", entries({"metric_threshold": {"roc_auc": {"at_least": 0.1}}})
+        )
         policy = Policy("retire", ("leads",), (*policy_set().policies[0].promotions, entry))
         allowed = connect(sqlite_store, PolicySet.of([policy]))
         assert allowed.promote("leads", version, "Archived").allowed
         assert pointed(allowed, "leads", "production") is None
         assert holders(allowed, "leads", "Archived") == [version]
 
-    def test_no_policy_means_the_built_in_rule(self, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_policy_means_the_built_in_rule(
+        self, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         version = make_version(sqlite_store, "leads", metrics=WEAK)
         session = connect(sqlite_store, PolicySet())
         with pytest.raises(hotpass.PromotionDenied, match="no policy covers leads"):
@@ -194,7 +226,9 @@ class TestWhatIsNotMoved:
         slow = replace(policies.policies[0].promotions[0].gates[0], gate=Slow({"roc_auc": {"at_least": 0.1}}))
         policy = Policy("slow", ("*",), (PromotionEntry("Staging", None, (slow,)),))
         with pytest.raises(hotpass.PromotionDenied, match=r"ran past its time limit of 0\.1 s"):
-            connect(sqlite_store, PolicySet.of([policy]), gate_time_limit=0.1).promote("leads", version, "Staging")
+            connect(sqlite_store, PolicySet.of([policy]), gate_time_limit=0.1).promote(
+                "leads", version, "Staging"
+            )
 
 
 class TestNames:
@@ -232,8 +266,11 @@ class TestNames:
     def test_a_team_stage_of_their_own(self, any_store: Store) -> None:
         first, second = (make_version(any_store, "leads", metrics=GOOD) for _ in range(2))
         easy = entries({"metric_threshold": {"roc_auc": {"at_least": 0.5}}})
-        policy = Policy("canary", ("*",), (
-            PromotionEntry("Canary", None, easy, True), PromotionEntry("Production", "Canary", easy)))  # fmt: skip
+        policy = Policy(
+            "canary",
+            ("*",),
+            (PromotionEntry("Canary", None, easy, True), PromotionEntry("Production", "Canary", easy)),
+        )
         session = connect(any_store, PolicySet.of([policy]))
         session.promote("leads", first, "Canary")
         session.promote("leads", second, "Canary")
@@ -254,7 +291,9 @@ class TestRollback:
             session.rollback("leads", reason=" ")
         with pytest.raises(hotpass.NotFound, match="no earlier version"):
             session.rollback("leads", reason="because")
-        with pytest.raises(hotpass.PromotionDenied, match="no allowed decision ever put version 2 in Production"):
+        with pytest.raises(
+            hotpass.PromotionDenied, match="no allowed decision ever put version 2 in Production"
+        ):
             session.rollback("leads", reason="because", to_version=second)
 
     def test_refuses_other_files(self, sqlite_store: Store) -> None:
@@ -262,7 +301,11 @@ class TestRollback:
         session = connect(sqlite_store, policy_set(production_from=None))
         for version in (first, second):
             session.promote("leads", version, "Production")
-        [file] = [path for path in sqlite_store.artifacts.rglob("model.skops") if _belongs(sqlite_store, path, first)]
+        [file] = [
+            path
+            for path in sqlite_store.artifacts.rglob("model.skops")
+            if _belongs(sqlite_store, path, first)
+        ]
         file.write_bytes(b"replaced")
         with pytest.raises(hotpass.PromotionDenied, match="its files are not those that were in Production"):
             session.rollback("leads", reason="because")
@@ -315,7 +358,10 @@ class TestAdopt:
             session.promote("leads", 2, "Production")
 
         planned = session.adopt("leads", dry_run=True)
-        assert {seen["version"]: seen["stage"] for seen in planned["versions"]} == {1: "Production", 2: "Staging"}
+        assert {seen["version"]: seen["stage"] for seen in planned["versions"]} == {
+            1: "Production",
+            2: "Staging",
+        }
         adopted = session.adopt("leads")
         assert adopted["versions"] == planned["versions"]
         assert session.adopt("leads")["versions"] == [], "adopting again finds nothing new"
@@ -407,7 +453,11 @@ class TestRecheckUnderTheLock:
         version = make_version(sqlite_store, "leads", run_metrics={"roc_auc": 0.8})
         session = connect(sqlite_store)
         run_id = session.registry.version("leads", version).run_id
-        _once_before(session.registry.tracking, "log_param", lambda: sqlite_store.client.log_metric(run_id, "roc_auc", 0.1))
+        _once_before(
+            session.registry.tracking,
+            "log_param",
+            lambda: sqlite_store.client.log_metric(run_id, "roc_auc", 0.1),
+        )
         with pytest.raises(hotpass.PromotionDenied, match=r"0\.1"):
             session.promote("leads", version, "Staging")
         states = [entry.state for entry in session.history("leads")]
@@ -419,13 +469,19 @@ class TestRecheckUnderTheLock:
         session = connect(sqlite_store, policy_set(production_from=None))
         session.promote("leads", first, "Production")
         other = connect(sqlite_store, policy_set(production_from=None))
-        _once_before(session.registry.tracking, "create_run", lambda: other.promote("leads", third, "Production"))
-        with pytest.raises(hotpass.PromotionOvertaken, match="held by version 1 when this began and is held by version 3"):
+        _once_before(
+            session.registry.tracking, "create_run", lambda: other.promote("leads", third, "Production")
+        )
+        with pytest.raises(
+            hotpass.PromotionOvertaken, match="held by version 1 when this began and is held by version 3"
+        ):
             session.promote("leads", second, "Production")
         assert holders(session, "leads", "Production") == [third]
         assert session.history("leads")[-1].record.body["overtaken"] is True
 
-    def test_a_policy_that_changed_on_disk_is_not_carried_out(self, sqlite_store: Store, tmp_path: Path) -> None:
+    def test_a_policy_that_changed_on_disk_is_not_carried_out(
+        self, sqlite_store: Store, tmp_path: Path
+    ) -> None:
         version = make_version(sqlite_store, "leads", metrics=GOOD)
         file = tmp_path / "p.yaml"
         file.write_text("before")
@@ -440,7 +496,7 @@ class TestRecheckUnderTheLock:
 
 
 def _once_before(target: Any, method: str, action: Any) -> None:
-    """Lets `action` happen right before the next call of `method`: a moment no test could hit from outside."""
+    """Lets `action` happen right before the next call of `method`, a moment that no test could hit."""
     original = getattr(target, method)
 
     def call(*args: Any, **kwargs: Any) -> Any:

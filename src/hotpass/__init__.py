@@ -1,6 +1,7 @@
 """Hotpass: a promotion policy engine for the MLflow model registry.
 
-The names below are the public ones. Those that need MLflow are imported when first used, so that `import hotpass` stays light.
+The names below are the public ones. Those that need MLflow are imported when first used, so that `import
+hotpass` stays light.
 """
 
 from __future__ import annotations
@@ -42,9 +43,13 @@ if TYPE_CHECKING:
     from hotpass.policy.loader import load_policies
 
 _LAZY = {
-    "adopt": "hotpass.api", "check": "hotpass.api", "history": "hotpass.api", "promote": "hotpass.api",
-    "rollback": "hotpass.api", "load_policies": "hotpass.policy.loader",
-}  # fmt: skip
+    "adopt": "hotpass.api",
+    "check": "hotpass.api",
+    "history": "hotpass.api",
+    "promote": "hotpass.api",
+    "rollback": "hotpass.api",
+    "load_policies": "hotpass.policy.loader",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -56,9 +61,36 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "ArtifactsChanged", "CallError", "Candidate", "Decision", "Gate", "GateResult", "HotpassError", "LedgerError",
-    "MissingDependency", "ModelStage", "NotFound", "Outcome", "ParameterError", "PluginError", "PolicyError",
-    "PromotionDenied", "PromotionOvertaken", "PromotionPending", "RegistryError", "TrainingRejected", "Verdict",
-    "adopt", "check", "failed", "history", "hookimpl", "inconclusive", "load_policies", "passed", "pending",
-    "promote", "rollback",
-]  # fmt: skip
+    "ArtifactsChanged",
+    "CallError",
+    "Candidate",
+    "Decision",
+    "Gate",
+    "GateResult",
+    "HotpassError",
+    "LedgerError",
+    "MissingDependency",
+    "ModelStage",
+    "NotFound",
+    "Outcome",
+    "ParameterError",
+    "PluginError",
+    "PolicyError",
+    "PromotionDenied",
+    "PromotionOvertaken",
+    "PromotionPending",
+    "RegistryError",
+    "TrainingRejected",
+    "Verdict",
+    "adopt",
+    "check",
+    "failed",
+    "history",
+    "hookimpl",
+    "inconclusive",
+    "load_policies",
+    "passed",
+    "pending",
+    "promote",
+    "rollback",
+]

@@ -17,10 +17,11 @@ from hotpass.verdicts import Json
 
 
 def plan(registry: Registry, chain: Chain, name: str) -> dict[str, Json]:
-    """What adopting model `name` would write down: versions in a stage or under an alias that the ledger does not know.
+    """What adopting model `name` would write down: versions in a stage or under an alias that the ledger does
+    not know.
 
-    A version's stay starts when it is adopted: MLflow does not record when it entered its stage. Versions that serve get
-    the digest of their files as they are now.
+    A version's stay starts when it is adopted: MLflow does not record when it entered its stage. Versions
+    that serve get the digest of their files as they are now.
     """
     model = registry.model(name)
     aliases: dict[int, list[str]] = {}

@@ -1,12 +1,13 @@
-"""The library: check, promote, roll back, adopt, look up. One call each, or a Session that keeps what it has learnt.
+"""The library: check, promote, roll back, adopt, look up. One call each, or a Session that keeps what it has
+learnt.
 
-    import hotpass
+import hotpass
 
-    decision = hotpass.promote("lead_scoring", "latest", "Staging", policies="policies")
+decision = hotpass.promote("lead_scoring", "latest", "Staging", policies="policies")
 
-    with hotpass.connect(policies="policies") as session:
-        for version in (7, 8):
-            print(session.check("lead_scoring", version, "Production").summary())
+with hotpass.connect(policies="policies") as session:
+    for version in (7, 8):
+        print(session.check("lead_scoring", version, "Production").summary())
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from hotpass.ledger.home import Home, models_with_ledger
 from hotpass.ledger.record import Actor, Entry
 from hotpass.limits import with_time_limit
 from hotpass.plugins import create_manager
-from hotpass.policy.loader import load_policies
 from hotpass.policy.discovery import plugin_folders
+from hotpass.policy.loader import load_policies
 from hotpass.policy.model import PolicySet
-from hotpass.promotion import Promoter, Request
+from hotpass.promotion import Promoter
 from hotpass.registry.calls import call, check_reachable, require_mlflow
 from hotpass.registry.mlflow_registry import MlflowRegistry
+from hotpass.resolving import Request
 from hotpass.verdicts import Decision, Json
 
 if TYPE_CHECKING:
@@ -91,20 +93,26 @@ class Session:
     ) -> Decision:
         """Moves `version` (a number or `"latest"`) of `model` to stage `to`, if the policies allow it.
 
-        The decision is on record before anything moves, and also where nothing does. Raises PromotionDenied (exit 1),
-        its kinds PromotionPending and PromotionOvertaken (exit 3), each with `.decision`; CallError, NotFound and
-        PolicyError (exit 2) for a wrong call or policy; RegistryError (exit 4).
+        The decision is on record before anything moves, and also where nothing does. Raises PromotionDenied
+        (exit 1), its kinds PromotionPending and PromotionOvertaken (exit 3), each with `.decision`;
+        CallError, NotFound and PolicyError (exit 2) for a wrong call or policy; RegistryError (exit 4).
         """
         return self._promoter.promote(Request(model, version_of(version), to, archive_existing, reason))
 
     def rollback(
-        self, model: str, *, reason: str, to_version: Version | None = None, stage: str = "Production",
+        self,
+        model: str,
+        *,
+        reason: str,
+        to_version: Version | None = None,
+        stage: str = "Production",
         dry_run: bool = False,
-    ) -> Decision:  # fmt: skip
-        """Puts the version that held `stage` before (or `to_version`) back. Only a policy's `rollback:` gates apply.
+    ) -> Decision:
+        """Puts the version that held `stage` before (or `to_version`) back. Only a policy's `rollback:` gates
+        apply.
 
-        It must have been there by an allowed decision, with the same files; no dwell, no approvals. Raises as `promote`.
-        With `dry_run`, only says what would be decided.
+        It must have been there by an allowed decision, with the same files; no dwell, no approvals. Raises as
+        `promote`. With `dry_run`, only says what would be decided.
         """
         version = None if to_version is None else version_of(to_version)
         if not reason.strip():
@@ -113,7 +121,9 @@ class Session:
         return self._promoter.check(request) if dry_run else self._promoter.promote(request)
 
     def history(self, model: str, version: int | None = None) -> list[Entry]:
-        """Every record about `model` (or one version of it), oldest first. Raises NotFound for an unknown model."""
+        """Every record about `model` (or one version of it), oldest first. Raises NotFound for an unknown
+        model.
+        """
         chain = self._chain(model)
         chain.refresh()
         entries = chain.entries(whole=True)
@@ -134,9 +144,11 @@ class Session:
         return models_with_ledger(self._ledger_store)
 
     def adopt(self, model: str, *, dry_run: bool = False) -> dict[str, Json]:
-        """Records which versions of `model` are in stages or under aliases now, so that dwell and rollback have a start.
+        """Records which versions of `model` are in stages or under aliases now, so that dwell and rollback
+        have a start.
 
-        Returns what was (or, with `dry_run`, would be) recorded: `versions` is empty where the ledger knows it all.
+        Returns what was (or, with `dry_run`, would be) recorded: `versions` is empty where the ledger knows
+        it all.
         """
         if not dry_run:
             entry = adoption.adopt(self.registry, self._chain(model), model, self.actor)
@@ -167,10 +179,11 @@ def connect(
 ) -> Session:
     """Opens a registry with the policies and plugins that judge it.
 
-    `policies` is a folder, a file, several of them, or a loaded PolicySet; None looks in HOTPASS_POLICIES and in the nearest
-    pyproject.toml. URIs default to MLflow's own settings; `ledger_uri` to HOTPASS_LEDGER_URI, then the registry's tracking
-    store. `gate_time_limit` (seconds, or HOTPASS_GATE_TIME_LIMIT) makes a gate that runs longer an error. `lease` is how many
-    seconds others leave an open promotion alone. Raises PolicyError, PluginError, CallError, RegistryError.
+    `policies` is a folder, a file, several of them, or a loaded PolicySet; None looks in HOTPASS_POLICIES and
+    in the nearest pyproject.toml. URIs default to MLflow's own settings; `ledger_uri` to HOTPASS_LEDGER_URI,
+    then the registry's tracking store. `gate_time_limit` (seconds, or HOTPASS_GATE_TIME_LIMIT) makes a gate
+    that runs longer an error. `lease` is how many seconds others leave an open promotion alone. Raises
+    PolicyError, PluginError, CallError, RegistryError.
     """
     manager = manager or create_manager(plugin_folders(plugins))
     found = policies if isinstance(policies, PolicySet) else load_policies(policies, manager=manager)
@@ -179,25 +192,48 @@ def connect(
         found = with_time_limit(found, limit)
     registry = MlflowRegistry(*uris(registry_uri, tracking_uri), create=create)
     return Session(
-        registry, found, manager, ledger_uri=ledger_uri, actor=actor, unmatched=_unmatched(), lease=lease, notify=notify
+        registry,
+        found,
+        manager,
+        ledger_uri=ledger_uri,
+        actor=actor,
+        unmatched=_unmatched(),
+        lease=lease,
+        notify=notify,
     )
 
 
 def check(
-    model: str, version: Version, to: str, *, policies: Policies = None,
-    plugins: Sequence[str | os.PathLike[str]] | None = None, registry_uri: str | None = None,
-    tracking_uri: str | None = None, archive_existing: bool | None = None,
-) -> Decision:  # fmt: skip
+    model: str,
+    version: Version,
+    to: str,
+    *,
+    policies: Policies = None,
+    plugins: Sequence[str | os.PathLike[str]] | None = None,
+    registry_uri: str | None = None,
+    tracking_uri: str | None = None,
+    archive_existing: bool | None = None,
+) -> Decision:
     """Session.check, in one call."""
-    with connect(policies=policies, plugins=plugins, registry_uri=registry_uri, tracking_uri=tracking_uri) as session:
+    with connect(
+        policies=policies, plugins=plugins, registry_uri=registry_uri, tracking_uri=tracking_uri
+    ) as session:
         return session.check(model, version, to, archive_existing=archive_existing)
 
 
 def promote(
-    model: str, version: Version, to: str, *, policies: Policies = None,
-    plugins: Sequence[str | os.PathLike[str]] | None = None, registry_uri: str | None = None,
-    tracking_uri: str | None = None, archive_existing: bool | None = None, reason: str = "", actor: str | None = None,
-) -> Decision:  # fmt: skip
+    model: str,
+    version: Version,
+    to: str,
+    *,
+    policies: Policies = None,
+    plugins: Sequence[str | os.PathLike[str]] | None = None,
+    registry_uri: str | None = None,
+    tracking_uri: str | None = None,
+    archive_existing: bool | None = None,
+    reason: str = "",
+    actor: str | None = None,
+) -> Decision:
     """Session.promote, in one call."""
     with connect(
         policies=policies, plugins=plugins, registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor
@@ -206,10 +242,17 @@ def promote(
 
 
 def rollback(
-    model: str, *, reason: str, to_version: Version | None = None, stage: str = "Production", policies: Policies = None,
-    plugins: Sequence[str | os.PathLike[str]] | None = None, registry_uri: str | None = None,
-    tracking_uri: str | None = None, actor: str | None = None,
-) -> Decision:  # fmt: skip
+    model: str,
+    *,
+    reason: str,
+    to_version: Version | None = None,
+    stage: str = "Production",
+    policies: Policies = None,
+    plugins: Sequence[str | os.PathLike[str]] | None = None,
+    registry_uri: str | None = None,
+    tracking_uri: str | None = None,
+    actor: str | None = None,
+) -> Decision:
     """Session.rollback, in one call."""
     with connect(
         policies=policies, plugins=plugins, registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor
@@ -218,7 +261,11 @@ def rollback(
 
 
 def history(
-    model: str, version: int | None = None, *, registry_uri: str | None = None, tracking_uri: str | None = None
+    model: str,
+    version: int | None = None,
+    *,
+    registry_uri: str | None = None,
+    tracking_uri: str | None = None,
 ) -> list[Entry]:
     """Session.history, in one call."""
     with _without_policies(registry_uri, tracking_uri) as session:
@@ -236,9 +283,11 @@ def adopt(
 def _without_policies(registry_uri: str | None, tracking_uri: str | None) -> Session:
     """A session for what no policy has a say in, so that a broken policy does not hide the history."""
     return connect(
-        policies=PolicySet(), registry_uri=registry_uri, tracking_uri=tracking_uri,
+        policies=PolicySet(),
+        registry_uri=registry_uri,
+        tracking_uri=tracking_uri,
         manager=create_manager(entry_points=False),
-    )  # fmt: skip
+    )
 
 
 def uris(registry_uri: str | None = None, tracking_uri: str | None = None) -> tuple[str, str]:
@@ -248,7 +297,9 @@ def uris(registry_uri: str | None = None, tracking_uri: str | None = None) -> tu
 
     tracking = tracking_uri or mlflow.get_tracking_uri()
     registry = registry_uri or (tracking if tracking_uri else mlflow.get_registry_uri())
-    return registry, tracking_uri or (registry_uri if registry_uri and not mlflow.is_tracking_uri_set() else tracking)
+    return registry, tracking_uri or (
+        registry_uri if registry_uri and not mlflow.is_tracking_uri_set() else tracking
+    )
 
 
 def _ledger_store(registry: MlflowRegistry, ledger_uri: str | None) -> object:
@@ -308,5 +359,3 @@ def _claimed_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
-
-

@@ -9,17 +9,18 @@ from hotpass.verdicts import digest_of
 
 _BLOCK = 1024 * 1024
 
-#: A note about the download, not a file of the model: MLflow writes it beside the MLmodel file whenever somebody loads
-#: `models:/name/version`, and, where artifacts are kept on this machine, into the store itself.
+#: A note about the download, not a file of the model: MLflow writes it beside the MLmodel file whenever
+#: somebody loads `models:/name/version`, and, where artifacts are kept on this machine, into the store
+#: itself.
 _LEFT_BY_MLFLOW = frozenset({"registered_model_meta"})
 
 
 def digest_of_folder(folder: str | Path) -> str:
     """SHA-256 (64 hex digits) over the sorted pairs of path and file hash of all files below `folder`.
 
-    Paths are relative, with forward slashes, so that the digest is the same on every system. Raises ValueError where the
-    folder has no file, which is never a model. The file `registered_model_meta` that MLflow leaves there on loading does
-    not count.
+    Paths are relative, with forward slashes, so that the digest is the same on every system. Raises
+    ValueError where the folder has no file, which is never a model. The file `registered_model_meta` that
+    MLflow leaves there on loading does not count.
     """
     root = Path(folder)
     files = ((file.relative_to(root).as_posix(), file) for file in root.rglob("*") if file.is_file())

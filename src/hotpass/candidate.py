@@ -1,7 +1,8 @@
 """What a gate may read: the candidate, its champion, and all evidence about both.
 
-A Candidate loads nothing until a gate asks (`Sources` does the loading, in batches), and remembers every value that was
-read, so that the record of a decision shows exactly what it rests on. This module does no I/O and knows no MLflow.
+A Candidate loads nothing until a gate asks (`Sources` does the loading, in batches), and remembers every
+value that was read, so that the record of a decision shows exactly what it rests on. This module does no I/O
+and knows no MLflow.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ class Stay(NamedTuple):
 
 
 class Sources(Protocol):
-    """What loads evidence about one version when it is first asked for. Each call returns the same value again."""
+    """What loads evidence about one version when it is first asked for. Each call returns the same value
+    again.
+    """
 
     def run(self) -> RunFacts | None: ...
     def logged_model(self) -> LoggedModelFacts | None: ...
@@ -135,7 +138,8 @@ class Subject:
         self.identity = Identity(
             facts.workspace, facts.model, facts.version, facts.created_at_ms, artifact_digest
         )
-        #: Everything read so far, by a dotted name: `metrics.roc_auc`, `champion.metrics.roc_auc`, `run.tags.owner`.
+        #: Everything read so far, by a dotted name: `metrics.roc_auc`, `champion.metrics.roc_auc`,
+        #: `run.tags.owner`.
         self.read: dict[str, Json] = {} if read is None else read
         self._sources = sources
         self._prefix = prefix
@@ -151,10 +155,12 @@ class Subject:
     def metric(self, name: str, dataset: str | None = None) -> Metric | None:
         """The metric `name`: of the LoggedModel first, then of the run; None where neither logged it.
 
-        With `dataset`, only a value measured on the data set of that name counts. A run's metric counts as measured on
-        a data set only where the run has exactly one.
+        With `dataset`, only a value measured on the data set of that name counts. A run's metric counts as
+        measured on a data set only where the run has exactly one.
         """
-        key = f"{self._prefix}metrics.{name}" if dataset is None else f"{self._prefix}metrics.{name}@{dataset}"
+        key = f"{self._prefix}metrics.{name}"
+        if dataset is not None:
+            key += f"@{dataset}"
         logged = self._sources.logged_model()
         found: Metric | None = None
         if logged is not None:
@@ -272,8 +278,8 @@ class Subject:
 class Candidate(Subject):
     """The model version asking to be promoted.
 
-    `to_stage` is where it wants to go; `facts.stage` is where it is. `champion` is the version that holds the target
-    stage now, or None; it is None too where the candidate itself holds it.
+    `to_stage` is where it wants to go; `facts.stage` is where it is. `champion` is the version that holds the
+    target stage now, or None; it is None too where the candidate itself holds it.
     """
 
     __slots__ = ("_champion", "_champion_read", "rollback", "to_stage")
@@ -321,6 +327,7 @@ class Candidate(Subject):
         return self.facts.stage
 
     def in_stage_since(self, stage: str) -> datetime | None:
-        """When its present, unbroken stay in `stage` began, by the ledger; None where nobody recorded that."""
+        """When its present, unbroken stay in `stage` began, by the ledger; None where nobody recorded that.
+        """
         current = [stay for stay in self.stays() if stay.until is None and stay.stage == stage]
         return current[-1].since if current else None

@@ -1,8 +1,9 @@
 """The contract of a gate: one check with parameters.
 
-A gate is a small class. Its docstring is what people read when it fails and what the policy reference prints; its schema
-is what editors complete and what the policy loader checks. The loader makes one instance for each entry in a policy, with
-the entry's parameters; `evaluate` is then called for every candidate, possibly from several threads, so it keeps no state.
+A gate is a small class. Its docstring is what people read when it fails and what the policy reference prints;
+its schema is what editors complete and what the policy loader checks. The loader makes one instance for each
+entry in a policy, with the entry's parameters; `evaluate` is then called for every candidate, possibly from
+several threads, so it keeps no state.
 
     class MinimumRows(Gate):
         '''At least so many rows stood behind the evaluation.'''
@@ -23,7 +24,8 @@ the entry's parameters; `evaluate` is then called for every candidate, possibly 
             if rows is None:
                 return failed("the run logged no parameter validation_rows")
             enough = int(rows) >= self.at_least
-            return (passed if enough else failed)(f"{rows} validation rows, {self.at_least} wanted", rows=int(rows))
+            return (passed if enough else failed)(f"{rows} validation rows, {self.at_least} wanted",
+            rows=int(rows))
 """
 
 from __future__ import annotations
@@ -66,7 +68,8 @@ class Gate(ABC):
     schema: ClassVar[Mapping[str, Any]]
 
     def __init__(self, parameters: Any) -> None:
-        """Takes parameters that fit the schema: a dict, or what else the schema allows (`staging_dwell: 24h`).
+        """Takes parameters that fit the schema: a dict, or what else the schema allows (`staging_dwell:
+        24h`).
 
         May raise ParameterError; must not do I/O.
         """
@@ -76,8 +79,8 @@ class Gate(ABC):
     def evaluate(self, candidate: Candidate, now: datetime) -> GateResult:
         """The verdict on `candidate` at `now` (timezone-aware, UTC).
 
-        Missing evidence is `failed` (or `pending`, where waiting brings it), never `passed`. An exception counts as
-        verdict `error` and blocks.
+        Missing evidence is `failed` (or `pending`, where waiting brings it), never `passed`. An exception
+        counts as verdict `error` and blocks.
         """
 
     @classmethod
@@ -91,8 +94,10 @@ class Gate(ABC):
 def check_gate_class(gate: object, plugin: str) -> type[Gate]:
     """`gate` if it keeps the contract; raises PluginError, naming `plugin` and all that is wrong."""
     if not (isinstance(gate, type) and issubclass(gate, Gate)):
-        raise PluginError(f"plugin {plugin}: {gate!r} is not a subclass of hotpass.Gate. "
-                          "hotpass_gates() returns a list of gate classes.")
+        raise PluginError(
+            f"plugin {plugin}: {gate!r} is not a subclass of hotpass.Gate. "
+            "hotpass_gates() returns a list of gate classes."
+        )
     wrong = []
     name = getattr(gate, "name", None)
     if not isinstance(name, str) or not _NAME.match(name):

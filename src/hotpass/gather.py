@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 class Memory:
-    """Evidence that a session has seen. Allowed to be stale: what is decided on it is checked again under the lock."""
+    """Evidence that a session has seen. Allowed to be stale: what is decided on it is checked again under the
+    lock.
+    """
 
     def __init__(self) -> None:
         self.runs: dict[str, RunFacts] = {}
@@ -32,9 +34,13 @@ class Memory:
 
 
 class Batch:
-    """Runs and LoggedModels of some versions, each kind read at once for all of them when the first is asked for."""
+    """Runs and LoggedModels of some versions, each kind read at once for all of them when the first is asked
+    for.
+    """
 
-    def __init__(self, registry: Registry, versions: Sequence[VersionFacts], memory: Memory | None = None) -> None:
+    def __init__(
+        self, registry: Registry, versions: Sequence[VersionFacts], memory: Memory | None = None
+    ) -> None:
         """With `memory`, what it holds is not read again (until `changed`)."""
         self._registry = registry
         self._versions = versions
@@ -48,7 +54,11 @@ class Batch:
             known = self._memory.runs if self._memory else {}
             missing = [run_id for run_id in wanted if run_id not in known]
             read = self._registry.runs(missing) if missing else {}
-            self._runs = {run_id: known.get(run_id) or read[run_id] for run_id in wanted if run_id in known or run_id in read}
+            self._runs = {
+                run_id: known.get(run_id) or read[run_id]
+                for run_id in wanted
+                if run_id in known or run_id in read
+            }
         return self._runs
 
     def logged_models(self) -> Mapping[str, LoggedModelFacts]:

@@ -1,10 +1,12 @@
 """Every hook of Hotpass: the plugin author's manual.
 
-A plugin is a module (or object) with functions marked `@hotpass.hookimpl`. It is found through the entry-point group
-`hotpass`, or, for gates kept beside the policies, in a plugin folder (`--plugins`, `[tool.hotpass] plugins` in
-pyproject.toml, or `HOTPASS_PLUGINS`). A hook takes any subset of the arguments below, by name. A misspelt hook is an error.
+A plugin is a module (or object) with functions marked `@hotpass.hookimpl`. It is found through the
+entry-point group `hotpass`, or, for gates kept beside the policies, in a plugin folder (`--plugins`,
+`[tool.hotpass] plugins` in pyproject.toml, or `HOTPASS_PLUGINS`). A hook takes any subset of the arguments
+below, by name. A misspelt hook is an error.
 
-Keep the module thin: import pandas, scikit-learn or MLflow inside the hook, since policies are linted without them.
+Keep the module thin: import pandas, scikit-learn or MLflow inside the hook, since policies are linted without
+them.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 hookspec = pluggy.HookspecMarker("hotpass")
 hookimpl = pluggy.HookimplMarker("hotpass")
 
-# --- while policies are loaded ----------------------------------------------------------------------------------------
+# --- while policies are loaded ------------------------------------------------------------------------------
 
 
 @hookspec
@@ -42,15 +44,15 @@ def hotpass_gates() -> Iterable[type[Gate]]:  # type: ignore[empty-body]
     """
 
 
-# --- while a promotion is judged --------------------------------------------------------------------------------------
+# --- while a promotion is judged ----------------------------------------------------------------------------
 
 
 @hookspec
 def hotpass_veto(candidate: Candidate, now: datetime) -> str | None:
     """Veto any promotion, whatever the policies say: for rules of a whole organisation.
 
-    Fires after all gates, for promotions and rollbacks alike. Return the reason as a sentence to veto; None has no
-    objection. An exception counts as a veto.
+    Fires after all gates, for promotions and rollbacks alike. Return the reason as a sentence to veto; None
+    has no objection. An exception counts as a veto.
 
         @hookimpl
         def hotpass_veto(candidate, now):
@@ -61,10 +63,11 @@ def hotpass_veto(candidate: Candidate, now: datetime) -> str | None:
 
 @hookspec(firstresult=True)
 def hotpass_evidence(candidate: Candidate, name: str) -> Json:
-    """Supply evidence that MLflow does not hold, under a name that a gate asks for by `candidate.evidence(name)`.
+    """Supply evidence that MLflow does not hold, under a name that a gate asks for by
+    `candidate.evidence(name)`.
 
-    Fires at most once for each candidate and name; the first plugin that does not return None answers. Return JSON types
-    only: the value goes into the record.
+    Fires at most once for each candidate and name; the first plugin that does not return None answers. Return
+    JSON types only: the value goes into the record.
 
         @hookimpl
         def hotpass_evidence(candidate, name):
@@ -73,15 +76,15 @@ def hotpass_evidence(candidate: Candidate, name: str) -> Json:
     """
 
 
-# --- after it is judged -----------------------------------------------------------------------------------------------
+# --- after it is judged -------------------------------------------------------------------------------------
 
 
 @hookspec
 def hotpass_decided(decision: Decision) -> None:
     """Be told of every decision that went into the ledger: allowed, denied, pending.
 
-    Fires after the record is written and, where allowed, before the registry is touched. What it raises is reported as a
-    warning and changes nothing.
+    Fires after the record is written and, where allowed, before the registry is touched. What it raises is
+    reported as a warning and changes nothing.
 
         @hookimpl
         def hotpass_decided(decision):
@@ -101,15 +104,16 @@ def hotpass_promoted(decision: Decision) -> None:
     """
 
 
-# --- training and scoring ---------------------------------------------------------------------------------------------
+# --- training and scoring -----------------------------------------------------------------------------------
 
 
 @hookspec(firstresult=True)
 def hotpass_train(request: TrainingRequest) -> Any:
-    """Train a model. The first plugin that does not return None has done it; return None for what is not yours.
+    """Train a model. The first plugin that does not return None has done it; return None for what is not
+    yours.
 
-    Gets a `hotpass.requests.TrainingRequest`; returns a `hotpass.requests.TrainingResult`. The default trainer answers
-    last, so that a team's own is asked first.
+    Gets a `hotpass.requests.TrainingRequest`; returns a `hotpass.requests.TrainingResult`. The default
+    trainer answers last, so that a team's own is asked first.
 
         @hookimpl
         def hotpass_train(request):
@@ -122,8 +126,8 @@ def hotpass_train(request: TrainingRequest) -> Any:
 def hotpass_score(request: ScoringRequest) -> Any:
     """Score a table of leads. The first plugin that does not return None has done it.
 
-    Gets a `hotpass.requests.ScoringRequest` (a model and a data frame); returns a sequence of one score in [0, 1] for each
-    row, in the order of the rows.
+    Gets a `hotpass.requests.ScoringRequest` (a model and a data frame); returns a sequence of one score in
+    [0, 1] for each row, in the order of the rows.
 
         @hookimpl
         def hotpass_score(request):
@@ -132,17 +136,21 @@ def hotpass_score(request: ScoringRequest) -> Any:
     """
 
 
-# --- the command line -------------------------------------------------------------------------------------------------
+# --- the command line ---------------------------------------------------------------------------------------
 
 
 @hookspec
 def hotpass_cli(app: typer.Typer) -> None:
-    """Add commands to `hotpass`. Fires when the command line starts, after the built-in commands are there.
+    """Add commands to `hotpass`. Fires when the command asked for is not a built-in one, for `hotpass --help`
+    and for shell completion, so that built-in commands do not wait for plugins.
 
-        @hookimpl
-        def hotpass_cli(app):
-            @app.command()
-            def hello():
-                "Say hello."
-                print("hello")
+    Gets a Typer app of the plugin's own, whose commands then stand beside the built-in ones. A name that is
+    taken is an error. For a plugin in a folder, `HOTPASS_PLUGINS` or pyproject.toml must name the folder.
+
+    @hookimpl
+    def hotpass_cli(app):
+        @app.command()
+        def hello():
+            "Say hello."
+            print("hello")
     """

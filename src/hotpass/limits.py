@@ -39,7 +39,8 @@ class TimeLimited(Gate):
         if not answer:
             return GateResult(
                 Verdict.ERROR,
-                f"ran past its time limit of {self._seconds:g} s. Raise the limit (HOTPASS_GATE_TIME_LIMIT) or make it faster.",
+                f"ran past its time limit of {self._seconds:g} s. Raise the limit "
+                "(HOTPASS_GATE_TIME_LIMIT) or make it faster.",
             )
         if isinstance(answer[0], BaseException):
             raise answer[0]

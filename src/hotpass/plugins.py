@@ -1,7 +1,7 @@
 """Finds plugins, checks them and puts them in order. A manager is made for each use; there is no global one.
 
-A plugin that fails to load is an error that names it, never only a log line: a policy whose gate is missing because of a
-broken plugin must not be read as a policy without that gate.
+A plugin that fails to load is an error that names it, never only a log line: a policy whose gate is missing
+because of a broken plugin must not be read as a policy without that gate.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ GROUP = "hotpass"
 def create_manager(folders: Sequence[str | Path] = (), *, entry_points: bool = True) -> pluggy.PluginManager:
     """A manager with all plugins of the entry-point group `hotpass` and all modules of `folders`.
 
-    Raises PluginError, naming every plugin at fault, for one that cannot be imported, for a misspelt hook and for a hook
-    with a wrong argument.
+    Raises PluginError, naming every plugin at fault, for one that cannot be imported, for a misspelt hook and
+    for a hook with a wrong argument.
     """
     manager = pluggy.PluginManager("hotpass")
     manager.add_hookspecs(hookspecs)
     wrong: list[str] = []
     if entry_points:
-        # The default plugins register like anybody's, but first: pluggy calls the last registered first, so a team's
-        # own trainer is asked before the default one.
+        # The default plugins register like anybody's, but first: pluggy calls the last registered first, so a
+        # team's own trainer is asked before the default one.
         found = sorted(
             importlib.metadata.entry_points(group=GROUP),
             key=lambda point: (not point.value.startswith("hotpass_"), point.name, point.value),
@@ -52,7 +52,9 @@ def create_manager(folders: Sequence[str | Path] = (), *, entry_points: bool = T
             except PluginError as error:
                 wrong.append(str(error))
             except Exception as error:
-                wrong.append(f"plugin {point.name} ({point.value}) failed to load: {type(error).__name__}: {error}")
+                wrong.append(
+                    f"plugin {point.name} ({point.value}) failed to load: {type(error).__name__}: {error}"
+                )
     for folder in folders:
         wrong.extend(_load_folder(manager, Path(folder)))
     if wrong:
@@ -84,7 +86,8 @@ def gate_classes(manager: pluggy.PluginManager) -> dict[str, type[Gate]]:
                 continue
             if checked.name in gates:
                 wrong.append(
-                    f"gate {checked.name!r} comes from two plugins: {owner[checked.name]} and {impl.plugin_name}. "
+                    f"gate {checked.name!r} comes from two plugins: {owner[checked.name]} and "
+                    f"{impl.plugin_name}. "
                     "Rename one of them."
                 )
                 continue
@@ -112,9 +115,14 @@ def gate_owners(manager: pluggy.PluginManager) -> dict[str, str]:
 
 def _load_folder(manager: pluggy.PluginManager, folder: Path) -> Iterable[str]:
     if not folder.is_dir():
-        return [f"plugin folder {folder} does not exist. Create it, or name another with --plugins or HOTPASS_PLUGINS."]
+        return [
+            f"plugin folder {folder} does not exist. Create it, or name another with --plugins or "
+            "HOTPASS_PLUGINS."
+        ]
     wrong = []
-    files = sorted(file for file in folder.glob("*.py") if not file.name.startswith(("_", "test_", "conftest")))
+    files = sorted(
+        file for file in folder.glob("*.py") if not file.name.startswith(("_", "test_", "conftest"))
+    )
     if not files:
         return [f"plugin folder {folder} has no Python file. Put a gate in it, or do not name it."]
     for file in files:
@@ -156,7 +164,9 @@ def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
 
 
 def _signature_hint(plugin: object) -> str:
-    """The right signature of every hook whose name `plugin` uses, and the names of all hooks for one it misspells."""
+    """The right signature of every hook whose name `plugin` uses, and the names of all hooks for one it
+    misspells.
+    """
     specs = {n: f for n, f in vars(hookspecs).items() if n.startswith("hotpass_") and inspect.isfunction(f)}
     mine = [n for n in dir(plugin) if n.startswith("hotpass_") and callable(getattr(plugin, n, None))]
     lines = []

@@ -1,8 +1,9 @@
 """The main job, in the order one would tell it: resolve, gather, evaluate, record, move, confirm.
 
-Evaluation happens outside any lock. The decision is then appended to the ledger, which is the lock; what it rests on is
-checked again; and only then is the registry touched: the version is tagged with the decision's id, the pointer (the alias)
-moves, then the stage, and the former champion is archived with it. `recovery.py` finishes what a crash interrupted.
+Evaluation happens outside any lock. The decision is then appended to the ledger, which is the lock; what it
+rests on is checked again; and only then is the registry touched: the version is tagged with the decision's
+id, the pointer (the alias) moves, then the stage, and the former champion is archived with it. `recovery.py`
+finishes what a crash interrupted.
 """
 
 from __future__ import annotations
@@ -11,16 +12,13 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hotpass import engine
-from hotpass.candidate import VersionFacts
 from hotpass.errors import (
-    CallError,
-    NotFound,
     PromotionDenied,
     PromotionOvertaken,
     PromotionPending,
@@ -32,8 +30,9 @@ from hotpass.ledger.reading import served_before
 from hotpass.ledger.record import Actor, Entry, Kind
 from hotpass.policy.model import PolicySet
 from hotpass.recovery import settle
-from hotpass.registry.port import ModelFacts, Registry
-from hotpass.stages import RESTING, ModelStage, alias_of, canonical
+from hotpass.registry.port import Moved, Registry
+from hotpass.resolving import Request, Resolved, resolve
+from hotpass.stages import alias_of
 from hotpass.verdicts import Decision, Outcome
 
 if TYPE_CHECKING:
@@ -49,41 +48,10 @@ PATIENCE = 120.0
 RESTARTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What somebody asked for. `version` None asks for the rollback's default."""
-
-    model: str
-    version: int | Literal["latest"] | None
-    to_stage: str
-    archive_existing: bool | None = None
-    reason: str = ""
-    rollback: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """A request with all that it names looked up."""
-
-    request: Request
-    model: ModelFacts
-    facts: VersionFacts
-    champion: VersionFacts | None
-    archive: bool
-
-    @property
-    def alias(self) -> str | None:
-        return alias_of(self.request.to_stage)
-
-    @property
-    def in_place(self) -> bool:
-        """Whether the version holds the target stage already, pointer included."""
-        there = self.facts.stage == self.request.to_stage
-        return there and (self.alias is None or self.model.alias(self.alias) == self.facts.version)
-
-
 class Promoter:
-    """Judges and carries out promotions in one registry, by one set of policies. Safe to keep; not for several threads."""
+    """Judges and carries out promotions in one registry, by one set of policies. Safe to keep; not for
+    several threads.
+    """
 
     def __init__(
         self,
@@ -108,91 +76,47 @@ class Promoter:
         self._memory = Memory()
         self._veto = engine.vetoes(manager)
 
-    # --- 1. resolve ---------------------------------------------------------------------------------------------------
+    # --- 1. resolve, 2. gather, 3. evaluate -----------------------------------------------------------------
 
-    def resolve(self, request: Request) -> Resolved:
-        """Raises NotFound for names that do not exist, CallError for a call that the policy contradicts."""
-        to_stage = canonical(request.to_stage)
-        request = replace(request, to_stage=to_stage)
-        archive = self._archive_existing(request)
-        model = self.registry.model(request.model)
-        champion = self.registry.holder(model, to_stage) if alias_of(to_stage) else None
-        version = request.version
-        if version is None:
-            version = self._version_before(request, champion)
-        if version == "latest":
-            if not model.newest:
-                raise NotFound(f"model {request.model!r} has no versions. Register one first.")
-            version = max(facts.version for facts in model.newest)
-        facts = next((facts for facts in model.newest if facts.version == version), None)
-        if facts is None:
-            facts = self.registry.version(request.model, version)
-        if champion is not None and champion.version == facts.version:
-            champion = None
-        return Resolved(request, model, facts, champion, archive)
-
-    def _archive_existing(self, request: Request) -> bool:
-        to_stage = request.to_stage
-        if to_stage in RESTING:
-            return False
-        wants = {
-            (entry.archive_existing, policy.name, entry.where)
-            for policy in self.policies.covering(request.model)
-            for entry in policy.entries_to(to_stage)
-        }
-        said = {archive for archive, _, _ in wants if archive is not None}
-        if len(said) > 1:
-            places = ", ".join(sorted(where or name for _, name, where in wants))
-            raise CallError(f"the policies disagree on archive_existing for {to_stage}: {places}")
-        if said:
-            default = said.pop()
-        else:
-            default = to_stage == ModelStage.PRODUCTION
-        asked = request.archive_existing
-        if asked is None:
-            return default
-        if wants and asked != default and (to_stage == ModelStage.PRODUCTION or any(a is not None for a, _, _ in wants)):
-            raise CallError(
-                f"archive_existing={asked} contradicts the policy, which says {default} for {to_stage} "
-                f"({', '.join(sorted(where or name for _, name, where in wants))}). Leave the argument out."
-            )
-        return asked
-
-    def _version_before(self, request: Request, champion: VersionFacts | None) -> int:
-        entries = self.chains(request.model).entries(whole=True)
-        for identity, _ in served_before(entries, request.to_stage):
-            if champion is None or identity.version != champion.version:
-                return identity.version
-        raise NotFound(
-            f"the ledger knows no earlier version of {request.model!r} in {request.to_stage} to roll back to. "
-            "Name one with --to-version, if it was there before; see: hotpass history " + request.model
-        )
-
-    # --- 2. gather, 3. evaluate ---------------------------------------------------------------------------------------
+    def _resolve(self, request: Request) -> Resolved:
+        return resolve(self.registry, self.policies, self.chains, request)
 
     def check(self, request: Request) -> Decision:
         """What `promote` would decide now. Writes nothing and waits for nobody."""
         chain = self.chains(request.model)
         chain.refresh()
-        return self._judge(self.resolve(request), chain, None)[0]
+        return self._judge(self._resolve(request), chain, None)[0]
 
     def _judge(self, resolved: Resolved, chain: Chain, memory: Memory | None) -> tuple[Decision, Batch]:
         request = resolved.request
         candidate, batch = gather(
-            self.registry, chain, self.manager, resolved.model, resolved.facts, request.to_stage,
-            champion=resolved.champion, memory=memory, rollback=request.rollback,
+            self.registry,
+            chain,
+            self.manager,
+            resolved.model,
+            resolved.facts,
+            request.to_stage,
+            champion=resolved.champion,
+            memory=memory,
+            rollback=request.rollback,
             artifact_digest=resolved.facts.tags.get(DIGEST_TAG, ""),
-        )  # fmt: skip
+        )
         decision = engine.evaluate(
-            self.policies, candidate, self._now(),
-            unmatched=self.unmatched, veto=self._veto, reason=request.reason,
-        )  # fmt: skip
+            self.policies,
+            candidate,
+            self._now(),
+            unmatched=self.unmatched,
+            veto=self._veto,
+            reason=request.reason,
+        )
         if request.rollback:
             decision = self._qualify_rollback(decision, resolved, chain)
         return decision, batch
 
     def _qualify_rollback(self, decision: Decision, resolved: Resolved, chain: Chain) -> Decision:
-        """What every rollback needs: a reason, an allowed decision that put the version there before, the same files."""
+        """What every rollback needs: a reason, an allowed decision that put the version there before, the
+        same files.
+        """
         against = []
         if not resolved.request.reason.strip():
             against.append("a rollback needs a reason (--reason)")
@@ -208,19 +132,22 @@ class Promoter:
             digest = self.registry.artifact_digest(resolved.facts)
             decision = replace(decision, identity=decision.identity._replace(artifact_digest=digest))
             if digest not in {identity.artifact_digest for identity in before}:
-                against.append(f"its files are not those that were in {stage}: their digest is {digest[:12]} now, "
-                               f"and was {before[0].artifact_digest[:12] or 'not recorded'}")  # fmt: skip
+                against.append(
+                    f"its files are not those that were in {stage}: their digest is {digest[:12]} now, "
+                    f"and was {before[0].artifact_digest[:12] or 'not recorded'}"
+                )
         if not against:
             return decision
         return replace(decision, outcome=Outcome.DENIED, notes=(*decision.notes, *against))
 
-    # --- 4. record ----------------------------------------------------------------------------------------------------
+    # --- 4. record ------------------------------------------------------------------------------------------
 
     def promote(self, request: Request) -> Decision:
         """Decides, records the decision and, where it is allowed, moves the version. Returns the decision.
 
-        Raises PromotionDenied (or PromotionPending, PromotionOvertaken) with the decision where it is not allowed;
-        CallError and NotFound where the call is wrong; RegistryError and LedgerError where a store did not do as told.
+        Raises PromotionDenied (or PromotionPending, PromotionOvertaken) with the decision where it is not
+        allowed; CallError and NotFound where the call is wrong; RegistryError and LedgerError where a store
+        did not do as told.
         """
         chain = self.chains(request.model)
         deadline = time.monotonic() + PATIENCE
@@ -232,7 +159,7 @@ class Promoter:
                 lambda entry: settle(self.registry, entry), notify=self._notify, deadline=deadline
             )
             self._hint_experiments(chain)
-            resolved = self.resolve(request)
+            resolved = self._resolve(request)
             first = first or resolved
             decision, batch = self._judge(resolved, chain, memory)
             if memory is not None and not decision.allowed:
@@ -248,25 +175,38 @@ class Promoter:
             if entry is None:  # another record got there first: what was judged may be out of date
                 memory = None
                 if time.monotonic() > deadline:
-                    raise RegistryError(f"others kept promoting {request.model} for {PATIENCE:.0f} s. Try again.")
+                    raise RegistryError(
+                        f"others kept promoting {request.model} for {PATIENCE:.0f} s. Try again."
+                    )
                 continue
             decision = replace(decision, id=entry.id)
             if not moves:
                 self._tell("hotpass_decided", decision)
                 return _or_raise(decision)
-            stale = [ref.path for ref in decision.policies if ref.path and _digest(ref.path) not in ("", ref.digest)]
+            stale = [
+                ref.path
+                for ref in decision.policies
+                if ref.path and _digest(ref.path) not in ("", ref.digest)
+            ]
             changed = "" if stale else self._changed(decision, resolved, batch)
             if stale or changed:
                 chain.close(entry, moved=False, at_ms=None)
             if stale:
-                note = f"policy {stale[0]} changed on disk since it was read. Nothing was moved; promote again."
+                note = (
+                    f"policy {stale[0]} changed on disk since it was read. Nothing was moved; promote again."
+                )
                 raise PromotionOvertaken(
-                    note, replace(decision, outcome=Outcome.INCONCLUSIVE, notes=(*decision.notes, note), overtaken=True)
+                    note,
+                    replace(
+                        decision, outcome=Outcome.INCONCLUSIVE, notes=(*decision.notes, note), overtaken=True
+                    ),
                 )
             if changed:
                 memory, restarts = None, restarts + 1
                 if restarts > RESTARTS:
-                    raise RegistryError(f"{changed}, {restarts} times in a row. Nothing was moved; try again later.")
+                    raise RegistryError(
+                        f"{changed}, {restarts} times in a row. Nothing was moved; try again later."
+                    )
                 self._notify(f"{changed}; judging again")
                 continue
             batch.remember(self._memory)
@@ -274,9 +214,15 @@ class Promoter:
             return self._carry_out(chain, entry, decision, resolved, started)
 
     def _append(
-        self, chain: Chain, head: Entry | None, decision: Decision, resolved: Resolved, batch: Batch, *, moves: bool
+        self,
+        chain: Chain,
+        head: Entry | None,
+        decision: Decision,
+        resolved: Resolved,
+        batch: Batch,
+        *,
+        moves: bool,
     ) -> Entry | None:
-        request = resolved.request
         body = decision.as_json()
         del body["id"]
         body["archive"] = resolved.archive
@@ -284,16 +230,25 @@ class Promoter:
         body["aliases_before"] = dict(resolved.model.aliases)
         body["experiments"] = batch.experiments()
         return chain.append(
-            Kind.DECISION, body, after=head, moves=moves, actor=self.actor, workspace=decision.identity.workspace,
-            title=f"v{resolved.facts.version} {decision.from_stage} -> {request.to_stage}: {decision.outcome}",
+            Kind.DECISION,
+            body,
+            after=head,
+            moves=moves,
+            actor=self.actor,
+            workspace=decision.identity.workspace,
+            title=f"v{decision.identity.version} {body['from']} -> {body['to']}: {decision.outcome}",
             note=decision.summary(),
-        )  # fmt: skip
+        )
 
     def _hint_experiments(self, chain: Chain) -> None:
-        """Tells the registry where earlier decisions found their evidence, so that it can read several in one request."""
+        """Tells the registry where earlier decisions found their evidence, so that it can read several in one
+        request.
+        """
         hint = getattr(self.registry, "knows_experiments", None)
         if hint is not None and chain.known:
-            hint([name for entry in chain.entries()[-5:] for name in entry.record.body.get("experiments", ())])
+            hint(
+                [name for entry in chain.entries()[-5:] for name in entry.record.body.get("experiments", ())]
+            )
 
     def _overtaken(self, decision: Decision, first: Resolved, now: Resolved) -> Decision:
         """A champion that changed while this promotion waited was not what the caller asked to replace."""
@@ -303,7 +258,8 @@ class Promoter:
             return decision
         by = f"version {after}" if after is not None else "nobody"
         note = (
-            f"overtaken: {now.request.to_stage} was held by {f'version {before}' if before else 'nobody'} when this began "
+            f"overtaken: {now.request.to_stage} was held by "
+            f"{f'version {before}' if before else 'nobody'} when this began "
             f"and is held by {by} now. Nothing was moved; promote again to be judged against {by}."
         )
         outcome = Outcome.INCONCLUSIVE if decision.allowed else decision.outcome
@@ -313,7 +269,13 @@ class Promoter:
         """What changed between evaluation and lock, in words; "" where nothing did."""
         model = self.registry.model(resolved.request.model)
         champion = self.registry.holder(model, resolved.request.to_stage) if resolved.alias else None
-        before = resolved.champion.version if resolved.champion else resolved.facts.version if resolved.in_place else None
+        before = (
+            resolved.champion.version
+            if resolved.champion
+            else resolved.facts.version
+            if resolved.in_place
+            else None
+        )
         after = champion.version if champion else None
         if after != before and after != resolved.facts.version:
             return f"the holder of {resolved.request.to_stage} changed"
@@ -321,8 +283,10 @@ class Promoter:
         if facts is None:
             facts = self.registry.version(model.name, resolved.facts.version)
         if (facts.stage, facts.created_at_ms, facts.tags) != (
-            resolved.facts.stage, resolved.facts.created_at_ms, resolved.facts.tags
-        ):  # fmt: skip
+            resolved.facts.stage,
+            resolved.facts.created_at_ms,
+            resolved.facts.tags,
+        ):
             return f"version {facts.version} itself changed"
         if dict(model.tags) != dict(resolved.model.tags):
             return "the model's tags changed"
@@ -330,34 +294,34 @@ class Promoter:
             return "the evidence changed"
         return ""
 
-    # --- 5. move, 6. confirm ------------------------------------------------------------------------------------------
+    # --- 5. move, 6. confirm --------------------------------------------------------------------------------
 
     def _carry_out(
         self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, started: float
     ) -> Decision:
         try:
             moved = self._move(chain, entry, decision, resolved, started)
-            at_ms: int | None = moved.updated_at_ms or None
         except BaseException:  # Ctrl-C too: do not leave to the next what can be settled now
             done, at_ms = settle(self.registry, entry)
             chain.close(entry, moved=done, at_ms=at_ms)
             if not done:
                 raise
-            moved = self.registry.version(resolved.facts.model, resolved.facts.version)
+            moved = Moved(self.registry.version(resolved.facts.model, resolved.facts.version), at_ms)
         else:
-            chain.close(entry, moved=True, at_ms=at_ms)
+            chain.close(entry, moved=True, at_ms=moved.at_ms)
         self._confirm(chain, entry, decision, resolved, moved, started)
         self._tell("hotpass_promoted", decision)
         return decision
 
     def _move(
         self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, started: float
-    ) -> VersionFacts:
+    ) -> Moved:
         """Id, pointer, stage: in this order, so that a crash anywhere can be told apart afterwards."""
         registry, facts, request = self.registry, resolved.facts, resolved.request
 
         def in_time() -> None:
-            # The lease is a promise to the others; past most of it they may soon settle the record themselves.
+            # The lease is a promise to the others; past most of it they may soon settle the record
+            # themselves.
             if time.monotonic() - started > chain.lease * 0.8:
                 raise RegistryError(
                     f"the registry is too slow: decision {entry.id} was not carried out within its lease of "
@@ -378,16 +342,21 @@ class Promoter:
         return registry.set_stage(facts, request.to_stage, archive_existing=resolved.archive)
 
     def _confirm(
-        self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, moved: VersionFacts, started: float
+        self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, moved: Moved, started: float
     ) -> None:
-        """The registry's answer to the move is its state in that transaction: the stage and where the alias points."""
+        """The registry's answer to the move is its state in that transaction: the stage and where the alias
+        points.
+        """
         late = time.monotonic() - started > chain.lease and chain.settled_meanwhile(entry)
-        pointed = resolved.alias is None or any(alias.lower() == resolved.alias for alias in moved.aliases)
-        if moved.stage == resolved.request.to_stage and pointed and not late:
+        facts = moved.facts
+        pointed = resolved.alias is None or any(alias.lower() == resolved.alias for alias in facts.aliases)
+        if facts.stage == resolved.request.to_stage and pointed and not late:
             return
         raise PromotionOvertaken(
-            f"{moved.model} version {moved.version} was moved and is not what {resolved.request.to_stage} points at now "
-            f"(it is in {moved.stage}): something else changed the registry at the same time. See: hotpass status",
+            f"{facts.model} version {facts.version} was moved and is not what "
+            f"{resolved.request.to_stage} points at now "
+            f"(it is in {facts.stage}): something else changed the registry at the same time. See: "
+            "hotpass status",
             replace(decision, outcome=Outcome.INCONCLUSIVE, overtaken=True),
         )
 
@@ -397,7 +366,9 @@ class Promoter:
             try:
                 impl.function(*([decision] if impl.argnames else []))
             except Exception as error:
-                log.warning("plugin %s: %s raised %s: %s", impl.plugin_name, hook, type(error).__name__, error)
+                log.warning(
+                    "plugin %s: %s raised %s: %s", impl.plugin_name, hook, type(error).__name__, error
+                )
 
 
 def _or_raise(decision: Decision) -> Decision:

@@ -1,7 +1,8 @@
 """Settles a record that a crash left open, from what the registry shows.
 
-The alias is the pointer that serving reads, so it decides: where it points at the candidate, and the version carries the
-decision's id, the promotion has happened and the rest of it is finished; otherwise nothing has, and nothing will.
+The alias is the pointer that serving reads, so it decides: where it points at the candidate, and the version
+carries the decision's id, the promotion has happened and the rest of it is finished; otherwise nothing has,
+and nothing will.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from hotpass.stages import alias_of
 
 
 def settle(registry: Registry, entry: Entry) -> tuple[bool, int | None]:
-    """Whether the record's move took effect, and when (ms, the server's clock). Finishes it where it half did."""
+    """Whether the record's move took effect, and when (ms, the server's clock). Finishes it where it half
+    did.
+    """
     if entry.record.kind is not Kind.DECISION:
         return True, None
     body, identity = entry.record.body, entry.identity()
@@ -39,4 +42,4 @@ def settle(registry: Registry, entry: Entry) -> tuple[bool, int | None]:
     if left is not None and left != alias and model.alias(left) == facts.version:
         registry.delete_alias(facts.model, left)
     moved = registry.set_stage(facts, to_stage, archive_existing=bool(body.get("archive")))
-    return True, moved.updated_at_ms or None
+    return True, moved.at_ms

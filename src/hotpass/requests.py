@@ -29,8 +29,9 @@ class TrainingRequest:
 class TrainingResult:
     """A fitted model and what it reached on the rows kept for validation.
 
-    `metrics` maps names to values (`roc_auc`, `precision`, …; NaN where the validation rows cannot tell). `rows` says what
-    they rest on: `train`, `validation`, `validation_positives`. `warnings` are sentences for a person.
+    `metrics` maps names to values (`roc_auc`, `precision`, …; NaN where the validation rows cannot tell).
+    `rows` says what they rest on: `train`, `validation`, `validation_positives`. `warnings` are sentences for
+    a person.
     """
 
     model: Any
@@ -43,8 +44,8 @@ class TrainingResult:
     validation_frame: pd.DataFrame | None = None
     #: For each row of `validation_frame` the score that the metrics rest on; plots are drawn from it.
     validation_scores: Sequence[float] | None = None
-    #: Whether the model never saw the rows of `validation_frame`. Where there were too few rows for that, each was scored
-    #: by a model fitted without it, and the model that is kept has seen them all.
+    #: Whether the model never saw the rows of `validation_frame`. Where there were too few rows for that,
+    #: each was scored by a model fitted without it, and the model that is kept has seen them all.
     held_out: bool = True
     warnings: tuple[str, ...] = ()
     #: Set where MLflow tracking was on.

@@ -36,8 +36,10 @@ def canonical(stage: str) -> str:
         return known
     if not re.fullmatch(TEAM_STAGE, name) or name.lower() == "latest" or re.fullmatch(r"[vV]\d+", name):
         names = ", ".join(stage.value for stage in ModelStage)
-        raise CallError(f"{stage!r} is not a stage. Use one of {names}, or a name of your own: a letter, then "
-                        "letters, digits, '-' or '_' (not 'latest', not 'v1').")
+        raise CallError(
+            f"{stage!r} is not a stage. Use one of {names}, or a name of your own: a letter, then "
+            "letters, digits, '-' or '_' (not 'latest', not 'v1')."
+        )
     return name
 
 

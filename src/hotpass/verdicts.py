@@ -1,7 +1,7 @@
 """What a gate says and what follows from it: frozen values without I/O.
 
-A gate returns a GateResult. The engine pairs it with the policy entry that asked for it (Judgement) and folds all
-judgements into one Decision.
+A gate returns a GateResult. The engine pairs it with the policy entry that asked for it (Judgement) and folds
+all judgements into one Decision.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class GateResult(NamedTuple):
     verdict: Verdict
     message: str
     #: The values that the verdict rests on; JSON types only.
-    evidence: Mapping[str, Json] = {}  # noqa: RUF012 - never written to
+    evidence: Mapping[str, Json] = {}
     #: For `pending`: when it will pass by itself (timezone-aware), where that is known.
     passes_at: datetime | None = None
 
@@ -113,7 +113,8 @@ class Judgement(NamedTuple):
     @property
     def blocks(self) -> bool:
         """Whether this verdict alone keeps the promotion from happening."""
-        return self.result.verdict is not Verdict.PASSED and self.entry.enforcement is not Enforcement.ADVISORY
+        counts = self.entry.enforcement is not Enforcement.ADVISORY
+        return counts and self.result.verdict is not Verdict.PASSED
 
     def as_json(self) -> dict[str, Json]:
         entry, result = self.entry, self.result
@@ -138,10 +139,12 @@ class PolicyRef(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """Who a candidate is. A model deleted and created again starts at version 1 and must not inherit a history.
+    """Who a candidate is. A model deleted and created again starts at version 1 and must not inherit a
+    history.
 
     `created_at` is the version's creation timestamp in milliseconds since the epoch, as MLflow gives it;
-    `artifact_digest` is the SHA-256 over the sorted pairs of path and file hash, or "" where it was not asked for.
+    `artifact_digest` is the SHA-256 over the sorted pairs of path and file hash, or "" where it was not asked
+    for.
     """
 
     workspace: str
@@ -174,7 +177,8 @@ class Decision:
     reason: str = ""
     #: Set once the decision is in the ledger.
     id: str = ""
-    #: Version number of the champion that was judged against (None where there was none, or none was asked for).
+    #: Version number of the champion that was judged against (None where there was none, or none was asked
+    #: for).
     champion: int | None = None
     already_there: bool = False
     #: Whether another promotion moved the champion between the judging and the moving of this one.
@@ -227,7 +231,8 @@ class Decision:
 
     def summary(self) -> str:
         """The decision in a few plain lines: the outcome, then every reason against it."""
-        title = f"{self.identity.model} version {self.identity.version}: {self.from_stage} -> {self.to_stage} {self.outcome}"
+        who = f"{self.identity.model} version {self.identity.version}"
+        title = f"{who}: {self.from_stage} -> {self.to_stage} {self.outcome}"
         lines = [title, *(f"  - {note}" for note in self.notes)]
         for judgement in self.blocking:
             entry, result = judgement.entry, judgement.result
@@ -260,10 +265,7 @@ def is_json(value: Json) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
-        for key, item in value.items():
-            if not (isinstance(key, str) and is_json(item)):
-                return False
-        return True
+        return all(isinstance(key, str) and is_json(item) for key, item in value.items())
     if isinstance(value, list | tuple):
         for item in value:  # noqa: SIM110 - a generator expression takes twice the time
             if not is_json(item):

@@ -47,7 +47,9 @@ def _say(capsys: pytest.CaptureFixture[str], *lines: str) -> None:
             print(line)
 
 
-def test_gated_promotion_beside_the_bare_call(sqlite_store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_gated_promotion_beside_the_bare_call(
+    sqlite_store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
     rounds = 30
     gates = {name: gate for name, gate in EIGHT_GATES.items() if name != "staging_dwell"}
     gates["staging_dwell"] = {"at_least": "1s"}
@@ -78,7 +80,8 @@ def test_gated_promotion_beside_the_bare_call(sqlite_store: Store, capsys: pytes
         capsys,
         f"SQLite, {rounds} promotions with eight gates, median:",
         f"  bare transition_model_version_stage  {statistics.median(bare) * 1e3:7.2f} ms",
-        f"  hotpass promote, same session        {statistics.median(gated) * 1e3:7.2f} ms  ({ratio:.1f}x; target: at most 8x"
+        f"  hotpass promote, same session        {statistics.median(gated) * 1e3:7.2f} ms  "
+        f"({ratio:.1f}x; target: at most 8x"
         f" - {'met' if ratio <= 8 else 'MISSED'})",
     )
 
@@ -108,7 +111,8 @@ def test_requests_of_a_gated_promotion(
             "import sys; sys.path.insert(0, sys.argv[3])\n"
             "from support.policies import EIGHT_GATES, policy_set\n"
             "import hotpass\n"
-            "hotpass.promote('leads', int(sys.argv[2]), 'Production', policies=policy_set(production=EIGHT_GATES),"
+            "hotpass.promote('leads', int(sys.argv[2]), 'Production', "
+            "policies=policy_set(production=EIGHT_GATES),"
             " registry_uri=sys.argv[1], tracking_uri=sys.argv[1])"
         )
         tests = __file__.rsplit("/benchmarks/", 1)[0]
@@ -117,7 +121,9 @@ def test_requests_of_a_gated_promotion(
     lines = ["HTTP requests of a promotion to Production with eight gates and a champion:"]
     for name, target in (("cold", 15), ("warm", 12)):
         count = len(found[name])
-        lines.append(f"  {name}: {count} (target: at most {target} - {'met' if count <= target else 'MISSED'})")
+        lines.append(
+            f"  {name}: {count} (target: at most {target} - {'met' if count <= target else 'MISSED'})"
+        )
         counted = Counter(f"{r.method} {r.path.replace('/api/2.0/mlflow', '')}" for r in found[name])
         lines.extend(f"      {times} x {what}" for what, times in counted.most_common())
     _say(capsys, *lines)

@@ -16,7 +16,9 @@ from support.versions import make_version
 
 
 def connect(store: Store) -> api.Session:
-    return api.connect(policies=policy_set(production_from=None), registry_uri=store.uri, tracking_uri=store.uri)
+    return api.connect(
+        policies=policy_set(production_from=None), registry_uri=store.uri, tracking_uri=store.uri
+    )
 
 
 @pytest.fixture

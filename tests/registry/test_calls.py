@@ -53,7 +53,9 @@ def test_a_locked_sqlite_database_is_waited_for(sqlite_store: Store, monkeypatch
 def _without_busy_timeout(session: api.Session) -> None:
     import sqlalchemy
 
-    def no_wait(connection: object, cursor: object, statement: str, parameters: object, *rest: object) -> object:
+    def no_wait(
+        connection: object, cursor: object, statement: str, parameters: object, *rest: object
+    ) -> object:
         return statement.replace("busy_timeout = 20000", "busy_timeout = 0"), parameters
 
     for store in (session.registry.tracking, session.registry.store):
@@ -111,9 +113,9 @@ def test_a_server_that_is_not_there(sqlite_store: Store, monkeypatch: pytest.Mon
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.setattr(calls, "ATTEMPTS", 2)
     with pytest.raises(hotpass.RegistryError, match="Is the server up") as caught:
-        api.connect(policies=PolicySet(), registry_uri="http://127.0.0.1:9", tracking_uri="http://127.0.0.1:9").check(
-            "leads", 1, "Staging"
-        )
+        api.connect(
+            policies=PolicySet(), registry_uri="http://127.0.0.1:9", tracking_uri="http://127.0.0.1:9"
+        ).check("leads", 1, "Staging")
     assert caught.value.exit_code == 4
 
 

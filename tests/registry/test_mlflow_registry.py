@@ -23,7 +23,9 @@ def open_registry(store: Store) -> MlflowRegistry:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-300])
 def test_what_was_logged_is_what_is_read(store: Store, value: float) -> None:
-    """MLflow's SQL store keeps a LoggedModel's NaN as 0 and infinities as the largest float (sanitize_metric_value)."""
+    """MLflow's SQL store keeps a LoggedModel's NaN as 0 and infinities as the largest float
+    (sanitize_metric_value).
+    """
     version = make_version(store, "leads", metrics={"log_loss": value})
     registry = open_registry(store)
     facts = registry.version("leads", version)
@@ -92,9 +94,7 @@ def test_the_tag_says_what_the_file_says(sqlite_store: Store) -> None:
         open_registry(sqlite_store).model_file(registry.version("leads", 1))
 
 
-def test_several_runs_and_models_in_one_request_each(
-    http_store: Store, through_proxy: object
-) -> None:
+def test_several_runs_and_models_in_one_request_each(http_store: Store, through_proxy: object) -> None:
     versions = [make_version(http_store, "leads", metrics={"roc_auc": 0.8}) for _ in range(3)]
     with through_proxy(http_store) as (store, proxy):  # type: ignore[operator]
         registry = MlflowRegistry(store.uri, store.uri)
@@ -108,7 +108,9 @@ def test_several_runs_and_models_in_one_request_each(
 
 
 def test_the_registry_has_another_database_than_the_runs(sqlite_store: Store) -> None:
-    """Registry and tracking store may differ; the ledger then lives with the runs unless HOTPASS_LEDGER_URI says else."""
+    """Registry and tracking store may differ; the ledger then lives with the runs unless HOTPASS_LEDGER_URI
+    says else.
+    """
     version = make_version(sqlite_store, "leads", metrics={"roc_auc": 0.8})
     session = api.connect(policies=PolicySet(), registry_uri=sqlite_store.uri, tracking_uri=sqlite_store.uri)
     assert session.promote("leads", version, "Staging").allowed

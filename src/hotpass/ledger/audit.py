@@ -35,15 +35,20 @@ class Audit:
 
     def as_json(self) -> dict[str, Json]:
         return {
-            "model": self.model, "records": self.records, "clean": self.clean,
-            "findings": [{"record": f.record, "message": f.message} for f in self.findings], "notes": self.notes,
-        }  # fmt: skip
+            "model": self.model,
+            "records": self.records,
+            "clean": self.clean,
+            "findings": [{"record": f.record, "message": f.message} for f in self.findings],
+            "notes": self.notes,
+        }
 
 
 def verify(home: Home) -> Audit:
-    """Walks the chain from its start, whatever was hidden or deleted. Raises LedgerError where it cannot be read.
+    """Walks the chain from its start, whatever was hidden or deleted. Raises LedgerError where it cannot be
+    read.
 
-    What no walk can show without a key: the last record edited, or cut off together with the param that names it.
+    What no walk can show without a key: the last record edited, or cut off together with the param that names
+    it.
     """
     audit = Audit(home.model)
     if not home.find():
@@ -56,18 +61,24 @@ def verify(home: Home) -> Audit:
     walked: set[str] = set()
     while following:
         if following in walked:
-            audit.findings.append(Finding(following, "the chain leads back to this record: its links were edited"))
+            audit.findings.append(
+                Finding(following, "the chain leads back to this record: its links were edited")
+            )
             break
         walked.add(following)
         run = runs.get(following)
         if run is None:
             audit.findings.append(
-                Finding(following, f"removed: {named_by} names this record as the next, and it is gone for good")
+                Finding(
+                    following, f"removed: {named_by} names this record as the next, and it is gone for good"
+                )
             )
             break
         audit.records += 1
         if run.info.lifecycle_stage == "deleted":
-            audit.findings.append(Finding(following, "removed: its run was deleted. Restore it: MlflowClient().restore_run()"))
+            audit.findings.append(
+                Finding(following, "removed: its run was deleted. Restore it: MlflowClient().restore_run()")
+            )
         try:
             entry = entry_of(run, checked=False)
         except LedgerError as error:
@@ -78,7 +89,9 @@ def verify(home: Home) -> Audit:
         following = entry.next_id
     _look_beside_the_chain(audit, runs, walked)
     if previous is not None and previous.is_open and previous.record.moves:
-        audit.notes.append(f"record {previous.id} is open: its promotion is under way, or crashed and not settled yet")
+        audit.notes.append(
+            f"record {previous.id} is open: its promotion is under way, or crashed and not settled yet"
+        )
     return audit
 
 
@@ -90,7 +103,9 @@ def _wrong_with(entry: Entry, run: Any, previous: Entry | None, model: str) -> I
         yield Finding(entry.id, f"inserted: it is about model {record.model}")
     expected = previous.record.seq + 1 if previous else 1
     if record.seq != expected:
-        yield Finding(entry.id, f"removed or inserted: it has number {record.seq}, and {expected} was due here")
+        yield Finding(
+            entry.id, f"removed or inserted: it has number {record.seq}, and {expected} was due here"
+        )
     said = dict(record.previous)
     if previous is None:
         if said:
@@ -110,6 +125,10 @@ def _look_beside_the_chain(audit: Audit, runs: dict[str, Any], walked: set[str])
         if run_id in walked or run.info.lifecycle_stage == "deleted":
             continue  # who lost the race for a place takes the record away again
         if run.data.params.get(PARAM_NEXT) or run.info.status in ("FINISHED", "KILLED"):
-            audit.findings.append(Finding(run_id, "inserted: it looks like a record and no record leads to it"))
+            audit.findings.append(
+                Finding(run_id, "inserted: it looks like a record and no record leads to it")
+            )
         else:
-            audit.notes.append(f"run {run_id} was written and never appended (its process stopped before); it has no effect")
+            audit.notes.append(
+                f"run {run_id} was written and never appended (its process stopped before); it has no effect"
+            )

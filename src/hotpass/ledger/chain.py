@@ -1,11 +1,11 @@
 """One model's chain of records, and the lock that it is.
 
-Nobody appends behind a record that is still open, and of all who append to a closed one exactly one succeeds; so at most
-one process moves a model at a time, without any lock but the ledger itself. A record left open by a crash is settled by
-the next process, once its lease is over, from what the registry shows.
+Nobody appends behind a record that is still open, and of all who append to a closed one exactly one succeeds;
+so at most one process moves a model at a time, without any lock but the ledger itself. A record left open by
+a crash is settled by the next process, once its lease is over, from what the registry shows.
 
-Records never change once linked, so a Chain remembers them: a process that appends to the head it remembers, and succeeds,
-knows by that that it has missed nothing.
+Records never change once linked, so a Chain remembers them: a process that appends to the head it remembers,
+and succeeds, knows by that that it has missed nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ SKEW = 60.0
 #: Records read at first; the rest only where it is needed.
 WINDOW = 25
 
-#: Decides how an open record ended: (moved, when in ms by the server's clock or None). Finishes a move half done.
+#: Decides how an open record ended: (moved, when in ms by the server's clock or None). Finishes a move half
+#: done.
 Settle = Callable[[Entry], tuple[bool, int | None]]
 
 
@@ -58,7 +59,9 @@ class Chain:
         self._entries: dict[str, Entry] = {}
         self._first_seq = 1  # of the oldest record remembered
         self._known = False
-        self._seen_open: dict[str, float] = {}  # id of an open record -> when this process first saw it (monotonic)
+        self._seen_open: dict[
+            str, float
+        ] = {}  # id of an open record -> when this process first saw it (monotonic)
 
     @property
     def known(self) -> bool:
@@ -78,7 +81,7 @@ class Chain:
             self._remember(list(self._home.all()), complete=True)
         return list(self._entries.values())
 
-    # --- reading ------------------------------------------------------------------------------------------------------
+    # --- reading --------------------------------------------------------------------------------------------
 
     def refresh(self) -> Entry | None:
         """Reads the newest records again and returns the last one."""
@@ -99,7 +102,9 @@ class Chain:
 
     def _remember(self, runs: list[Any], *, complete: bool) -> None:
         """Takes in `runs` (highest number first), leaving out those that were written and never linked."""
-        nexts = {run.data.params.get("hotpass.next") for run in runs} | {e.next_id for e in self._entries.values()}
+        nexts = {run.data.params.get("hotpass.next") for run in runs} | {
+            e.next_id for e in self._entries.values()
+        }
         for run in reversed(runs):
             known = self._entries.get(run.info.run_id)
             if known is not None and known.state is not State.OPEN and known.next_id is not None:
@@ -123,12 +128,15 @@ class Chain:
         previous = entry_of(run).record.previous.get("id") or self._home.genesis
         return bool(self._home.run(str(previous)).data.params.get("hotpass.next") == run.info.run_id)
 
-    # --- the lock -----------------------------------------------------------------------------------------------------
+    # --- the lock -------------------------------------------------------------------------------------------
 
-    def wait_for_turn(self, settle: Settle, *, notify: Callable[[str], None], deadline: float) -> Entry | None:
+    def wait_for_turn(
+        self, settle: Settle, *, notify: Callable[[str], None], deadline: float
+    ) -> Entry | None:
         """The closed head to append to (None: the chain is empty). `deadline` by time.monotonic().
 
-        Waits while another process moves the model, and settles what a dead one left. Raises LedgerError at the deadline.
+        Waits while another process moves the model, and settles what a dead one left. Raises LedgerError at
+        the deadline.
         """
         pause, told = 0.02, False
         head = self.head if self._known else self.refresh()
@@ -145,18 +153,24 @@ class Chain:
                 continue
             if time.monotonic() > deadline:
                 raise LedgerError(
-                    f"{head.record.actor.name} has been promoting {head.record.model} since {head.record.time.isoformat()} "
+                    f"{head.record.actor.name} has been promoting {head.record.model} since "
+                    f"{head.record.time.isoformat()} "
                     f"(record {head.id}) and has not finished. Nothing was moved; try again."
                 )
             if not told and time.monotonic() - self._seen_open[head.id] > 1.0:
-                notify(f"waiting for a promotion by {head.record.actor.name} that is still open (record {head.id[:8]})")
+                notify(
+                    f"waiting for a promotion by {head.record.actor.name} that is still open (record "
+                    f"{head.id[:8]})"
+                )
                 told = True
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
         return head
 
     def _lease_is_over(self, entry: Entry) -> bool:
-        """By this process' own clock, from when it first saw the record open; or, with room for skew, by the record's."""
+        """By this process' own clock, from when it first saw the record open; or, with room for skew, by the
+        record's.
+        """
         now = time.monotonic()
         first_seen = self._seen_open.setdefault(entry.id, now)
         age = time.time() - entry.opened_at_ms / 1000
@@ -196,16 +210,29 @@ class Chain:
             self._home.create()
         now = datetime.now(UTC)
         record = Record(
-            kind=kind, seq=after.record.seq + 1 if after else 1, time=now, actor=actor, model=self._home.model,
-            workspace=workspace, moves=moves, body=body, previous=after.link() if after else {},
-        )  # fmt: skip
+            kind=kind,
+            seq=after.record.seq + 1 if after else 1,
+            time=now,
+            actor=actor,
+            model=self._home.model,
+            workspace=workspace,
+            moves=moves,
+            body=body,
+            previous=after.link() if after else {},
+        )
         chunks, digest = split(record)
         tags = {
-            TAG_KIND: str(kind), TAG_MODEL: self._home.model, TAG_SEQ: f"{record.seq:08d}", TAG_HASH: digest,
-            TAG_VERSION: str(body.get("version", "")), TAG_FROM: str(body.get("from", "")),
-            TAG_TO: str(body.get("to", "")), TAG_OUTCOME: str(body.get("outcome", "")), "mlflow.user": actor.name,
+            TAG_KIND: str(kind),
+            TAG_MODEL: self._home.model,
+            TAG_SEQ: f"{record.seq:08d}",
+            TAG_HASH: digest,
+            TAG_VERSION: str(body.get("version", "")),
+            TAG_FROM: str(body.get("from", "")),
+            TAG_TO: str(body.get("to", "")),
+            TAG_OUTCOME: str(body.get("outcome", "")),
+            "mlflow.user": actor.name,
             **chunks,
-        }  # fmt: skip
+        }
         if note:
             tags["mlflow.note.content"] = note[:5000]
         opened_at_ms = int(now.timestamp() * 1000)
@@ -218,9 +245,14 @@ class Chain:
             self._known = False
             return None
         entry = Entry(
-            id=run_id, record=record, hash=digest, state=State.OPEN if moves else State.CLOSED,
-            opened_at_ms=opened_at_ms, ended_at_ms=None, next_id=None,
-        )  # fmt: skip
+            id=run_id,
+            record=record,
+            hash=digest,
+            state=State.OPEN if moves else State.CLOSED,
+            opened_at_ms=opened_at_ms,
+            ended_at_ms=None,
+            next_id=None,
+        )
         if after is not None:
             self._entries[after.id] = _with(after, next_id=run_id)
         self._entries[run_id] = entry

@@ -2,12 +2,13 @@
 
 How all writers come to agree on one chain, with nothing but what any MLflow server can do:
 
-- `hotpass-ledger/MODEL` is the model's experiment. An experiment's name has exactly one creator, and the tags it is created
-  with appear in the same transaction; one of them names the genesis run, made beforehand in the experiment
-  `hotpass-ledger`. So all agree on where the chain starts.
+- `hotpass-ledger/MODEL` is the model's experiment. An experiment's name has exactly one creator, and the tags
+  it is created with appear in the same transaction; one of them names the genesis run, made beforehand in the
+  experiment `hotpass-ledger`. So all agree on where the chain starts.
 - A run's params cannot be changed: of all who log `hotpass.next` on the last record, exactly one succeeds.
 
-Both were read in MLflow 3.17's SQL store (`create_experiment`, `log_param`) and are tested against every store.
+Both were read in MLflow 3.17's SQL store (`create_experiment`, `log_param`) and are tested against every
+store.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class Home:
             )
         genesis = dict(found.tags or {}).get(TAG_GENESIS)
         if not genesis:
-            raise LedgerError(f"experiment {self.name!r} has no tag {TAG_GENESIS}: it is not a ledger, or was tampered with")
+            raise LedgerError(
+                f"experiment {self.name!r} has no tag {TAG_GENESIS}: it is not a ledger, or was tampered with"
+            )
         self._experiment, self._genesis = found.experiment_id, genesis
         return True
 
@@ -80,7 +83,10 @@ class Home:
         tags = [
             ExperimentTag(TAG_GENESIS, genesis),
             ExperimentTag("hotpass.model", self.model),
-            ExperimentTag("mlflow.note.content", f"Every promotion decision about {self.model}. Kept by Hotpass; do not edit."),
+            ExperimentTag(
+                "mlflow.note.content",
+                f"Every promotion decision about {self.model}. Kept by Hotpass; do not edit.",
+            ),
         ]
         self._experiment_named(self.name, tags)
         if not self.find():
@@ -101,7 +107,7 @@ class Home:
                 raise
             return str(found.experiment_id)
 
-    # --- reading ------------------------------------------------------------------------------------------------------
+    # --- reading --------------------------------------------------------------------------------------------
 
     def newest(self, count: int, *, deleted_too: bool = False) -> tuple[list[Any], str | None]:
         """Runs of the experiment, the highest numbers first, and the token of the next page."""
@@ -129,7 +135,7 @@ class Home:
     def run(self, run_id: str) -> Any:
         return self._call(f"read record {run_id}", self._store.get_run, run_id)
 
-    # --- writing ------------------------------------------------------------------------------------------------------
+    # --- writing --------------------------------------------------------------------------------------------
 
     def write(self, name: str, tags: Mapping[str, str], user: str, opened_at_ms: int) -> str:
         """A run with these tags; its id. Not linked yet, so without effect."""
@@ -152,9 +158,11 @@ class Home:
                 self._store.log_param(run_id, Param(key, value))
                 return True
             except MlflowException as error:
-                # The SQL store answers a changed param INVALID_PARAMETER_VALUE; a lost answer that is sent again
-                # has the same value and succeeds.
-                if error.error_code == "INVALID_PARAMETER_VALUE" and "already logged" in str(error.message).replace("\n", " "):
+                # The SQL store answers a changed param INVALID_PARAMETER_VALUE; a lost answer that is sent
+                # again has the same value and succeeds.
+                if error.error_code == "INVALID_PARAMETER_VALUE" and "already logged" in str(
+                    error.message
+                ).replace("\n", " "):
                     return False
                 raise
 
@@ -168,14 +176,26 @@ class Home:
         self._call("take away an unlinked record", self._store.delete_run, run_id)
 
     def _create_run(
-        self, experiment: str, name: str, tags: Mapping[str, str], *, user: str = "hotpass", start: int | None = None
+        self,
+        experiment: str,
+        name: str,
+        tags: Mapping[str, str],
+        *,
+        user: str = "hotpass",
+        start: int | None = None,
     ) -> str:
         from mlflow.entities import RunTag
         from mlflow.utils.time import get_current_time_millis
 
         pairs = [RunTag(key, value) for key, value in tags.items()]
         run = self._call(
-            "write to it", self._store.create_run, experiment, user, start or get_current_time_millis(), pairs, name
+            "write to it",
+            self._store.create_run,
+            experiment,
+            user,
+            start or get_current_time_millis(),
+            pairs,
+            name,
         )
         return str(run.info.run_id)
 
@@ -216,7 +236,9 @@ def models_with_ledger(store: Any) -> list[str]:
 
 
 def entry_of(run: Any, *, checked: bool = True) -> Entry:
-    """The entry in an MLflow run. Raises LedgerError where it is no record, or its hash does not fit (if `checked`)."""
+    """The entry in an MLflow run. Raises LedgerError where it is no record, or its hash does not fit (if
+    `checked`).
+    """
     tags = run.data.tags
     try:
         record, digest = join(tags)
@@ -224,7 +246,8 @@ def entry_of(run: Any, *, checked: bool = True) -> Entry:
         raise LedgerError(f"{error} (run {run.info.run_id}). Run: hotpass audit verify") from None
     if checked and digest != tags.get(TAG_HASH):
         raise LedgerError(
-            f"record {run.info.run_id} of {record.model} was edited after it was written. Run: hotpass audit verify"
+            f"record {run.info.run_id} of {record.model} was edited after it was written. Run: "
+            "hotpass audit verify"
         )
     return _entry(run, record, digest)
 

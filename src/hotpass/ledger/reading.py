@@ -1,4 +1,6 @@
-"""What the ledger's entries say about one version: its stays in stages, and which decisions put it there. Pure."""
+"""What the ledger's entries say about one version: its stays in stages, and which decisions put it there.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from hotpass.verdicts import Identity
 def stays_of(entries: Iterable[Entry], identity: Identity) -> list[Stay]:
     """All stays of the version `identity` in stages, oldest first; `entries` oldest first.
 
-    A stay ends when a decision moves the version, or when another version's promotion archives what was in the stage.
-    Adoption starts a stay for what it found, unless the ledger knows that stay already.
+    A stay ends when a decision moves the version, or when another version's promotion archives what was in
+    the stage. Adoption starts a stay for what it found, unless the ledger knows that stay already.
     """
     stays: list[Stay] = []
 

@@ -1,8 +1,9 @@
 """What a ledger record says, and how records are linked. Pure: no I/O, no MLflow.
 
-A record is a JSON object. Its hash is the SHA-256 of its canonical JSON; it names the record before it by id and hash, and
-says how that one ended, so that no record can be edited, removed or inserted without a trace. The id of a record is that of
-the MLflow run that keeps it, and so stands outside of it; the next record's link ties it in.
+A record is a JSON object. Its hash is the SHA-256 of its canonical JSON; it names the record before it by id
+and hash, and says how that one ended, so that no record can be edited, removed or inserted without a trace.
+The id of a record is that of the MLflow run that keeps it, and so stands outside of it; the next record's
+link ties it in.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from hotpass.verdicts import Identity, Json, canonical_json, digest_of
 
 FORMAT = 1
 
-#: Longest piece of a record in one tag. MLflow's limit is 8,000 characters: beyond it PostgreSQL refuses, others cut.
+#: Longest piece of a record in one tag. MLflow's limit is 8,000 characters: beyond it PostgreSQL refuses,
+#: others cut.
 CHUNK = 6000
 
 TAG_CHUNK = "hotpass.record."  # + two digits
@@ -61,7 +63,9 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as it was opened. `body` is a decision's or an adoption's JSON; `moves` whether the registry changes."""
+    """One record as it was opened. `body` is a decision's or an adoption's JSON; `moves` whether the registry
+    changes.
+    """
 
     kind: Kind
     seq: int
@@ -76,30 +80,46 @@ class Record:
 
     def as_json(self) -> dict[str, Json]:
         return {
-            "format": FORMAT, "kind": str(self.kind), "seq": self.seq, "time": self.time.isoformat(),
+            "format": FORMAT,
+            "kind": str(self.kind),
+            "seq": self.seq,
+            "time": self.time.isoformat(),
             "actor": {"name": self.actor.name, "authenticated": self.actor.authenticated},
-            "model": self.model, "workspace": self.workspace, "moves": self.moves,
-            "body": dict(self.body), "previous": dict(self.previous),
-        }  # fmt: skip
+            "model": self.model,
+            "workspace": self.workspace,
+            "moves": self.moves,
+            "body": dict(self.body),
+            "previous": dict(self.previous),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
         """Raises LedgerError for what is not a record of a format this version reads."""
         try:
             if data["format"] != FORMAT:
-                raise LedgerError(f"a ledger record has format {data['format']}; this Hotpass reads {FORMAT}. Upgrade it.")
+                raise LedgerError(
+                    f"a ledger record has format {data['format']}; this Hotpass reads {FORMAT}. Upgrade it."
+                )
             return cls(
-                Kind(data["kind"]), int(data["seq"]), datetime.fromisoformat(data["time"]),
-                Actor(data["actor"]["name"], bool(data["actor"]["authenticated"])), data["model"], data["workspace"],
-                bool(data["moves"]), data["body"], data["previous"],
-            )  # fmt: skip
+                Kind(data["kind"]),
+                int(data["seq"]),
+                datetime.fromisoformat(data["time"]),
+                Actor(data["actor"]["name"], bool(data["actor"]["authenticated"])),
+                data["model"],
+                data["workspace"],
+                bool(data["moves"]),
+                data["body"],
+                data["previous"],
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise LedgerError(f"a ledger record cannot be read: {type(error).__name__}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record where it is kept. `ended_at_ms` is when its move took effect, by the server's clock where it has one."""
+    """A record where it is kept. `ended_at_ms` is when its move took effect, by the server's clock where it
+    has one.
+    """
 
     id: str
     record: Record
@@ -145,7 +165,9 @@ def split(record: Record) -> tuple[dict[str, str], str]:
         for number, start in enumerate(range(0, len(text), CHUNK))
     }
     if len(tags) > 90:  # a run takes 100 tags in one request
-        raise LedgerError(f"the record has {len(text):,} characters, more than MLflow takes in one run's tags")
+        raise LedgerError(
+            f"the record has {len(text):,} characters, more than MLflow takes in one run's tags"
+        )
     return tags, digest
 
 

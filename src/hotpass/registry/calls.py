@@ -1,8 +1,8 @@
 """Calls to MLflow: bounded retries with backoff, and MLflow's errors as ours, passwords masked.
 
-stamina does the retrying: it is kept, small, and its waits are jittered and bounded in number and in time. MLflow itself
-retries HTTP requests (MLFLOW_HTTP_REQUEST_MAX_RETRIES); what is left for us is a locked SQLite database, a database that
-is briefly away, and a server that restarts.
+stamina does the retrying: it is kept, small, and its waits are jittered and bounded in number and in time.
+MLflow itself retries HTTP requests (MLFLOW_HTTP_REQUEST_MAX_RETRIES); what is left for us is a locked SQLite
+database, a database that is briefly away, and a server that restarts.
 """
 
 from __future__ import annotations
@@ -28,9 +28,18 @@ CONNECT_TIMEOUT = 5.0
 
 _TRANSIENT_CODES = {"TEMPORARILY_UNAVAILABLE", "RESOURCE_EXHAUSTED"}
 _TRANSIENT_TEXTS = (
-    "database is locked", "failed with exception", "Connection refused", "Connection aborted", "Read timed out",
-    "server closed the connection", "could not serialize", "deadlock detected", "502", "503", "504",
-)  # fmt: skip
+    "database is locked",
+    "failed with exception",
+    "Connection refused",
+    "Connection aborted",
+    "Read timed out",
+    "server closed the connection",
+    "could not serialize",
+    "deadlock detected",
+    "502",
+    "503",
+    "504",
+)
 _HOPELESS = ("authentication failed", "does not exist", "no password supplied", "no such table")
 
 
@@ -65,8 +74,8 @@ def is_transient(error: Exception) -> bool:
 def call(what: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """`function(*args, **kwargs)`, tried again while the fault is a passing one.
 
-    `what` says in a few words what is being done: "read model lead_scoring". Raises NotFound for what MLflow says does not
-    exist, RegistryError for everything else; both with passwords masked.
+    `what` says in a few words what is being done: "read model lead_scoring". Raises NotFound for what MLflow
+    says does not exist, RegistryError for everything else; both with passwords masked.
     """
     from mlflow.exceptions import MlflowException
 
@@ -118,17 +127,19 @@ def _first_lines(text: str, lines: int = 4) -> str:
 
 
 def check_reachable(uri: str, *, create: bool = False) -> None:
-    """Raises RegistryError (or NotFound) at once where MLflow would retry for minutes or quietly create a database.
+    """Raises RegistryError (or NotFound) at once where MLflow would retry for minutes or quietly create a
+    database.
 
-    With a wrong path, MLflow's SQLite store creates an empty database there; with a wrong host, its engine tries ten times
-    with growing waits, and prints the URI with its password. So both are looked at first.
+    With a wrong path, MLflow's SQLite store creates an empty database there; with a wrong host, its engine
+    tries ten times with growing waits, and prints the URI with its password. So both are looked at first.
     """
     scheme = urlsplit(uri).scheme
     if scheme.startswith("sqlite"):
         path = uri.split("///", 1)[-1].split("?", 1)[0]
         if not create and path and path != ":memory:" and not Path(path).exists():
             raise NotFound(
-                f"there is no MLflow database at {uri}. Train a model first, or name another with --registry-uri, "
+                f"there is no MLflow database at {uri}. Train a model first, or name another with "
+                "--registry-uri, "
                 "MLFLOW_REGISTRY_URI or MLFLOW_TRACKING_URI."
             )
     elif scheme.split("+")[0] in ("postgresql", "mysql", "mssql"):
@@ -150,12 +161,11 @@ def _missing_driver(uri: str, driver: str) -> str:
     if urlsplit(uri).scheme == "postgresql" and driver != "psycopg2":
         # SQLAlchemy 2.1 takes another driver for a plain `postgresql://` than 2.0 did.
         return (
-            f"the database driver {driver} is not installed. Install it (pip install {driver}), or take the one "
+            f"the database driver {driver} is not installed. Install it (pip install {driver}), or "
+            "take the one "
             "that pip install 'hotpass[postgresql]' brings: write postgresql+psycopg2:// in the URI."
         )
-    return (
-        f"the database driver {driver} is not installed. For PostgreSQL: pip install 'hotpass[postgresql]'"
-    )
+    return f"the database driver {driver} is not installed. For PostgreSQL: pip install 'hotpass[postgresql]'"
 
 
 def _check_server(uri: str) -> None:
@@ -178,7 +188,8 @@ def _check_server(uri: str) -> None:
             if pause is None or isinstance(error, socket.gaierror | UnicodeError | TimeoutError):
                 why = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 raise RegistryError(
-                    f"cannot connect to {uri}: {why}. Is the server up and the URI right? Nothing was changed."
+                    f"cannot connect to {uri}: {why}. Is the server up and the URI right? Nothing was "
+                    "changed."
                 ) from None
             time.sleep(pause)
 

@@ -15,8 +15,9 @@ from hotpass.candidate import Dataset, LoggedModelFacts, Metric, ModelFile, RunF
 
 #: The version tag that holds the stage where MLflow has none for it.
 STAGE_TAG = "hotpass.stage"
-#: The LoggedModel tag that says what the MLmodel file says, so that it need not be downloaded to be judged. Whoever logs a
-#: model writes both, so the tag is worth what the file is worth; the artifact digest ties a decision to the file.
+#: The LoggedModel tag that says what the MLmodel file says, so that it need not be downloaded to be judged.
+#: Whoever logs a model writes both, so the tag is worth what the file is worth; the artifact digest ties a
+#: decision to the file.
 MODEL_FILE_TAG = "hotpass.model_file"
 _TAG_LIMIT = 5000
 
@@ -27,7 +28,9 @@ def when(ms: int | None) -> datetime | None:
 
 
 def model_id_of(version: Any) -> str:
-    """The LoggedModel's id. MLflow 3.17 answers `ModelVersion.model_id` None over every store: the id is in `source`."""
+    """The LoggedModel's id. MLflow 3.17 answers `ModelVersion.model_id` None over every store: the id is in
+    `source`.
+    """
     source = version.source or ""
     if source.startswith("models:/m-"):
         return source.removeprefix("models:/").split("/")[0]
@@ -82,7 +85,8 @@ def logged_model_facts(model: Any) -> LoggedModelFacts:
         model_id=model.model_id,
         experiment_id=model.experiment_id,
         metrics=tuple(
-            Metric(m.key, _infinite(m.value), "logged model", m.dataset_name or "", m.dataset_digest or "") for m in metrics
+            Metric(m.key, _infinite(m.value), "logged model", m.dataset_name or "", m.dataset_digest or "")
+            for m in metrics
         ),
         params=dict(model.params or {}),
         tags=dict(model.tags or {}),
@@ -93,7 +97,8 @@ def logged_model_facts(model: Any) -> LoggedModelFacts:
 def nan_suspects(model: Any) -> list[tuple[str, str]]:
     """Name and run id of each LoggedModel metric that is 0.0.
 
-    MLflow's SQL store keeps a NaN of a LoggedModel as 0 (`sanitize_metric_value`), and only the run still knows.
+    MLflow's SQL store keeps a NaN of a LoggedModel as 0 (`sanitize_metric_value`), and only the run still
+    knows.
     """
     return [(metric.key, metric.run_id or "") for metric in model.metrics or () if metric.value == 0]
 
@@ -150,7 +155,9 @@ def _pairs(columns: Any) -> tuple[tuple[str, str], ...] | None:
 
 
 def _columns(text: str | None) -> tuple[tuple[str, str], ...] | None:
-    """`[{"name": "age", "type": "long"}, …]`, or tensors, as pairs of name and type; None where there is none."""
+    """`[{"name": "age", "type": "long"}, …]`, or tensors, as pairs of name and type; None where there is
+    none.
+    """
     if not text:
         return None
     columns = []

@@ -1,7 +1,7 @@
 """The port's adapter for MLflow: SQLite, PostgreSQL, MySQL, and any tracking server over HTTP.
 
-It talks to MLflow's stores and not to MlflowClient, which doubles some calls (`update_run` reads the run first,
-`set_terminated` looks up its experiment to print an address).
+It talks to MLflow's stores and not to MlflowClient, which doubles some calls (`update_run` reads the run
+first, `set_terminated` looks up its experiment to print an address).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hotpass.errors import NotFound, RegistryError, mask
 from hotpass.registry import convert
 from hotpass.registry.calls import call, check_reachable, require_mlflow
 from hotpass.registry.filters import name_is
-from hotpass.registry.port import ModelFacts
+from hotpass.registry.port import ModelFacts, Moved
 from hotpass.registry.representation import Representation, representation_of
 
 DIGEST_TAG = "hotpass.artifact_digest"
@@ -34,7 +34,8 @@ class MlflowRegistry:
     """A model registry in MLflow, and the tracking store that holds the runs behind its versions."""
 
     def __init__(self, registry_uri: str, tracking_uri: str | None = None, *, create: bool = False) -> None:
-        """Raises MissingDependency without MLflow, RegistryError or NotFound where the store cannot be opened.
+        """Raises MissingDependency without MLflow, RegistryError or NotFound where the store cannot be
+        opened.
 
         `create` lets MLflow create a SQLite database that does not exist yet.
         """
@@ -60,7 +61,7 @@ class MlflowRegistry:
     def uri(self) -> str:
         return self._uri
 
-    # --- reading ------------------------------------------------------------------------------------------------------
+    # --- reading --------------------------------------------------------------------------------------------
 
     def model(self, name: str) -> ModelFacts:
         try:
@@ -168,20 +169,25 @@ class MlflowRegistry:
             return facts
         runs = self.runs([run_id for _, run_id in suspects])
         doubtful = {
-            name for name, run_id in suspects if run_id not in runs or math.isnan(runs[run_id].metrics.get(name, math.nan))
+            name
+            for name, run_id in suspects
+            if run_id not in runs or math.isnan(runs[run_id].metrics.get(name, math.nan))
         }
-        metrics = tuple(m._replace(value=math.nan) if m.value == 0 and m.name in doubtful else m for m in facts.metrics)
+        metrics = tuple(
+            m._replace(value=math.nan) if m.value == 0 and m.name in doubtful else m for m in facts.metrics
+        )
         return replace(facts, metrics=metrics)
 
     def knows_experiments(self, experiment_ids: Sequence[str]) -> None:
         """A hint where runs may be found, so that several can be read in one request."""
         self._experiments.update(experiment_id for experiment_id in experiment_ids if experiment_id)
 
-    # --- the files of a version ---------------------------------------------------------------------------------------
+    # --- the files of a version -----------------------------------------------------------------------------
 
     def model_file(self, facts: VersionFacts) -> ModelFile | None:
-        """From the LoggedModel's tag where it has one, else from the file; remembered by LoggedModel, whose files MLflow
-        does not change once it is ready."""
+        """From the LoggedModel's tag where it has one, else from the file; remembered by LoggedModel, whose
+        files MLflow does not change once it is ready.
+        """
         if facts.model_id and facts.model_id in self._model_files:
             return self._model_files[facts.model_id]
         said = self._logged_model(facts).tags.get(convert.MODEL_FILE_TAG) if facts.model_id else None
@@ -204,7 +210,9 @@ class MlflowRegistry:
                 # Not download_artifacts(): that lists the folder first, a request of its own.
                 repository._download_file("MLmodel", str(target))
                 if target.stat().st_size > _MLMODEL_LIMIT:
-                    raise RegistryError(f"the MLmodel file of {facts.model} version {facts.version} is too large")
+                    raise RegistryError(
+                        f"the MLmodel file of {facts.model} version {facts.version} is too large"
+                    )
                 return convert.model_file(target.read_text(encoding="utf-8"))
             except RegistryError:
                 raise
@@ -250,16 +258,18 @@ class MlflowRegistry:
             )
         return found
 
-    # --- writing ------------------------------------------------------------------------------------------------------
+    # --- writing --------------------------------------------------------------------------------------------
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
-        call(f"set alias {alias} of {model}", self.store.set_registered_model_alias, model, alias, str(version))
+        call(
+            f"set alias {alias} of {model}", self.store.set_registered_model_alias, model, alias, str(version)
+        )
 
     def delete_alias(self, model: str, alias: str) -> None:
         with contextlib.suppress(NotFound):
             call(f"delete alias {alias} of {model}", self.store.delete_registered_model_alias, model, alias)
 
-    def set_stage(self, facts: VersionFacts, stage: str, *, archive_existing: bool) -> VersionFacts:
+    def set_stage(self, facts: VersionFacts, stage: str, *, archive_existing: bool) -> Moved:
         if self._representation is None:
             self._representation = representation_of(
                 self.store, call("read", self.store.get_model_version, facts.model, str(facts.version))
@@ -277,7 +287,9 @@ class MlflowRegistry:
     def _unknown_model(self, name: str) -> NotFound:
         names = list(self.model_names())
         if not names:
-            return NotFound(f"there is no model {name!r}; the registry at {self._uri} is empty. Train one first.")
+            return NotFound(
+                f"there is no model {name!r}; the registry at {self._uri} is empty. Train one first."
+            )
         close = difflib.get_close_matches(name, names, n=3)
         listed = [*close, *(other for other in names if other not in close)]
         return NotFound(
@@ -305,8 +317,12 @@ def _is_absent(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def _quiet_alembic() -> Iterator[None]:
-    """Opening a SQLite store makes alembic print a line for every migration of MLflow's; nobody asked for those."""
-    loggers = [logging.getLogger(name) for name in ("alembic", "alembic.runtime.migration", "mlflow.store.db.utils")]
+    """Opening a SQLite store makes alembic print a line for every migration of MLflow's; nobody asked for
+    those.
+    """
+    loggers = [
+        logging.getLogger(name) for name in ("alembic", "alembic.runtime.migration", "mlflow.store.db.utils")
+    ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)

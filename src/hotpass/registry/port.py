@@ -1,7 +1,7 @@
 """The port: what a promotion needs of a model registry. `mlflow_registry.py` is its adapter for MLflow.
 
-Every method may raise RegistryError (not reachable, or it did not do as told) or NotFound. Every write can safely be sent
-twice, so that a retry after a lost answer does no harm.
+Every method may raise RegistryError (not reachable, or it did not do as told) or NotFound. Every write can
+safely be sent twice, so that a retry after a lost answer does no harm.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hotpass.candidate import LoggedModelFacts, ModelFile, RunFacts, VersionFacts
 
@@ -30,6 +30,17 @@ class ModelFacts:
             if alias.lower() == name.lower():
                 return version
         return None
+
+
+class Moved(NamedTuple):
+    """A version as the registry has it right after a move, and when that was (ms) by the registry's own
+    clock.
+
+    `at_ms` is None where the registry keeps no such time.
+    """
+
+    facts: VersionFacts
+    at_ms: int | None
 
 
 class Registry(Protocol):
@@ -65,8 +76,10 @@ class Registry(Protocol):
 
     def set_alias(self, model: str, alias: str, version: int) -> None: ...
     def delete_alias(self, model: str, alias: str) -> None: ...
-    def set_stage(self, facts: VersionFacts, stage: str, *, archive_existing: bool) -> VersionFacts:
-        """Moves the version and, with `archive_existing`, all others out of that stage. Returns it as read back."""
+    def set_stage(self, facts: VersionFacts, stage: str, *, archive_existing: bool) -> Moved:
+        """Moves the version and, with `archive_existing`, all others out of that stage. Returns it as read
+        back.
+        """
         ...
 
     def tag_version(self, model: str, version: int, key: str, value: str) -> None: ...
