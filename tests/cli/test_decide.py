@@ -243,10 +243,12 @@ def test_a_terminal_gets_a_table_with_signs(
 MISTAKES = {
     "a model that is not there": (
         ["check", "lead_scorin", 1, "--to", "Staging"], 2,
-        "Error: there is no model 'lead_scorin'. Did you mean 'lead_scoring'? The registry has: lead_scoring\n",
+        "Error: there is no model 'lead_scorin'. Did you mean 'lead_scoring'? "
+        "The registry has: lead_scoring\n",
     ),
     "a version that is not there": (
-        ["promote", MODEL, 9, "--to", "Staging"], 2, "Error: model 'lead_scoring' has no version 9. It has: 1\n",
+        ["promote", MODEL, 9, "--to", "Staging"], 2,
+        "Error: model 'lead_scoring' has no version 9. It has: 1\n",
     ),
     "version 0": (
         ["promote", MODEL, 0, "--to", "Staging"], 2,
@@ -258,13 +260,13 @@ MISTAKES = {
     ),
     "a stage misspelt": (
         ["promote", MODEL, 1, "--to", "Prodction"], 2,
-        "Error: there is no stage 'Prodction'. Did you mean Production? The stages are None, Staging, Production, "
-        "Archived; a policy that promotes to another one adds it.\n",
+        "Error: there is no stage 'Prodction'. Did you mean Production? The stages are None, Staging, "
+        "Production, Archived; a policy that promotes to another one adds it.\n",
     ),
     "a stage that cannot be": (
         ["check", MODEL, 1, "--to", "v1"], 2,
-        "Error: 'v1' is not a stage. Use one of None, Staging, Production, Archived, or a name of your own: a letter, "
-        "then letters, digits, '-' or '_' (not 'latest', not 'v1').\n",
+        "Error: 'v1' is not a stage. Use one of None, Staging, Production, Archived, or a name of your own: "
+        "a letter, then letters, digits, '-' or '_' (not 'latest', not 'v1').\n",
     ),
     "a policy folder that is not there": (
         ["check", MODEL, 1, "--to", "Staging", "--policies", "polices"], 2,
@@ -273,17 +275,18 @@ MISTAKES = {
     ),
     "a plugin folder that is not there": (
         ["check", MODEL, 1, "--to", "Staging", "--plugins", "gates"], 2,
-        "Error: plugin folder gates does not exist. Create it, or name another with --plugins or HOTPASS_PLUGINS.\n",
+        "Error: plugin folder gates does not exist. Create it, or name another with --plugins or "
+        "HOTPASS_PLUGINS.\n",
     ),
     "no database": (
         ["check", MODEL, 1, "--to", "Staging", "--registry-uri", "sqlite:///other.db"], 2,
         "Error: there is no MLflow database at sqlite:///other.db. Train a model first, or name another with "
         "--registry-uri, MLFLOW_REGISTRY_URI or MLFLOW_TRACKING_URI.\n",
     ),
-    "no such host": (
+    "nobody listens": (
         ["promote", MODEL, 1, "--to", "Staging", "--registry-uri", "http://ada:s3cret@127.0.0.1:1"], 4,
-        "Error: cannot connect to http://ada:***@127.0.0.1:1: Connection refused. Is the server up and the URI right? "
-        "Nothing was changed.\n",
+        "Error: cannot connect to http://ada:***@127.0.0.1:1: Connection refused. Is the server up and the "
+        "URI right? Nothing was changed.\n",
     ),
     "a port that cannot be": (
         ["check", MODEL, 1, "--to", "Staging", "--registry-uri", "http://127.0.0.1:599999"], 2,
@@ -296,8 +299,8 @@ MISTAKES = {
     ),
     "a rollback to nothing": (
         ["rollback", MODEL, "--reason", "x"], 2,
-        "Error: the ledger knows no earlier version of 'lead_scoring' in Production to roll back to. Name one with "
-        "--to-version, if it was there before; see: hotpass history lead_scoring\n",
+        "Error: the ledger knows no earlier version of 'lead_scoring' in Production to roll back to. Name one "
+        "with --to-version, if it was there before; see: hotpass history lead_scoring\n",
     ),
     "a contradiction with the policy": (
         ["promote", MODEL, 1, "--to", "Production", "--no-archive-existing"], 2,

@@ -39,7 +39,7 @@ def promote(hotpass: Hotpass, version: int, stage: str, code: int = 0, model: st
 
 @pytest.fixture
 def served(hotpass: Hotpass, sqlite_store: Store) -> Store:
-    """Versions 1 (Archived), 2 (Production), 3 (Staging) and 4 (None), all put there by Hotpass's built-in rule."""
+    """Versions 1 (Archived), 2 (Production), 3 (Staging) and 4 (None), put there by the built-in rule."""
     for version in (1, 2):
         make_version(sqlite_store, MODEL)
         promote(hotpass, version, "Staging")
@@ -117,7 +117,8 @@ def staging_behind_our_back(client: Any) -> None:
 WRONG = [
     (two_in_production, "versions 2 and 4 are in Production, and one should be",
      f"hotpass promote {MODEL} 4 --to Archived"),
-    (two_in_production, "the ledger does not know how version 4 came into its stage", f"hotpass adopt {MODEL}"),
+    (two_in_production, "the ledger does not know how version 4 came into its stage",
+     f"hotpass adopt {MODEL}"),
     (production_without_alias, "version 2 is in Production, and no alias production points there, "
      "so whoever serves by alias finds nothing", f"hotpass promote {MODEL} 2 --to Production"),
     (alias_elsewhere, "alias production points at version 4, which is in no stage that serves; "
@@ -225,7 +226,8 @@ def test_no_history_points_to_adopt(hotpass: Hotpass, sqlite_store: Store) -> No
 
     assert (ran.code, ran.out) == (
         0,
-        "No decision is on record for lead_scoring. If its registry was in use before: hotpass adopt lead_scoring\n",
+        "No decision is on record for lead_scoring. "
+        "If its registry was in use before: hotpass adopt lead_scoring\n",
     )
 
 
