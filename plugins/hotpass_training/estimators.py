@@ -57,11 +57,14 @@ def _check(estimator: Any) -> None:
         raise CallError(f"estimator is the class {estimator.__name__}; pass an instance: {estimator.__name__}()")
     if not hasattr(estimator, "fit") or not hasattr(estimator, "get_params") or not is_classifier(estimator):
         raise CallError(f"estimator is {estimator!r}, which is not a scikit-learn classifier.")
-    if not hasattr(estimator, "predict_proba"):
-        raise CallError(
-            f"{type(estimator).__name__} gives no probabilities, so it cannot score leads. Wrap it: "
-            f"CalibratedClassifierCV({type(estimator).__name__}())"
-        )
+    if not hasattr(type(estimator), "predict_proba"):
+        raise CallError(no_probabilities(estimator))
+
+
+def no_probabilities(estimator: Any) -> str:
+    """What to do about a classifier that tells won from lost without saying how surely."""
+    kind = type(estimator).__name__
+    return f"{kind} gives no probabilities, so it cannot score leads. Wrap it: CalibratedClassifierCV({kind}())"
 
 
 def _pipeline(columns: Any, classifier: Any) -> Any:

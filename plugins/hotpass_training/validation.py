@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from hotpass.errors import CallError
+from hotpass_training.estimators import no_probabilities
 from hotpass_training.measures import best_threshold
 
 #: Fewer held-out rows of a class than this are not judged by.
@@ -107,5 +108,7 @@ def _scores_out_of_fold(
 
 
 def positive_scores(model: Any, features: pd.DataFrame) -> np.ndarray:
-    """The probability of class 1, for each row."""
+    """The probability of class 1, for each row. Raises CallError for a classifier that, as it is set, gives none."""
+    if not hasattr(model, "predict_proba"):
+        raise CallError(no_probabilities(model.steps[-1][1]))
     return np.asarray(model.predict_proba(features)[:, list(model.classes_).index(1)], dtype=float)

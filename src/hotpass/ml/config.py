@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -73,14 +76,31 @@ def init_mlflow(config: MLflowConfig | None = None) -> str:
 
     config = config or MLflowConfig()
     tracking_uri, registry_uri = str(config.tracking_uri), config.registry_uri
-    # Looks whether the stores are there and lets MLflow create its tables, before anything is pointed at them.
-    MlflowRegistry(registry_uri or tracking_uri, tracking_uri, create=True)
+    with _one_process_at_a_time(tracking_uri):
+        # Looks whether the stores are there, and lets MLflow create its tables, before anything uses them.
+        MlflowRegistry(registry_uri or tracking_uri, tracking_uri, create=True)
     mlflow.set_tracking_uri(tracking_uri)
     if registry_uri is not None:  # else MLflow derives it, and goes on deriving it when the tracking URI changes
         mlflow.set_registry_uri(registry_uri)
     experiment = call("open the experiment", _ensure_experiment, config)
     call("open the experiment", mlflow.set_experiment, experiment_id=experiment.experiment_id)
     return str(experiment.experiment_id)
+
+
+@contextlib.contextmanager
+def _one_process_at_a_time(uri: str) -> Iterator[None]:
+    """MLflow creates a SQLite database in some fifty migrations, and two processes that do so at once break it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        fcntl = None  # type: ignore[assignment]
+    if fcntl is None or not uri.startswith(_SQLITE):
+        yield
+        return
+    name = hashlib.sha256(_anchored(uri).encode()).hexdigest()[:16]
+    with Path(tempfile.gettempdir(), f"hotpass-{os.getuid()}-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _ensure_experiment(config: MLflowConfig) -> Any:

@@ -90,7 +90,7 @@ def load_folder(
 def _sklearn_flavor(folder: Path, name: str) -> Mapping[str, Any]:
     try:
         content = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
-        flavors = content["flavors"]
+        flavors = dict(content["flavors"])
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as error:
         raise RegistryError(f"{name}: its MLmodel file cannot be read: {mask(str(error))}") from None
     flavor = flavors.get("sklearn")

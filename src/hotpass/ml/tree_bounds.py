@@ -66,8 +66,6 @@ def _columns_of(estimator: Any) -> int:
 def _fault_of_tree(tree: Any, columns: int) -> str:
     import numpy as np
 
-    if tree.node_count > tree.capacity:
-        return "it counts more nodes than it has"
     left, right, feature = tree.children_left, tree.children_right, tree.feature
     inner = left != -1
     return _fault(inner, (left[inner], right[inner]), feature[inner].astype(np.int64), columns)

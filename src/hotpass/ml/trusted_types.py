@@ -6,6 +6,7 @@ only if making one from a file's contents runs no code that the file can choose.
 
 - `functools.partial`, functions, and everything that calls what it is given: the file would name the call. This is why
   the default gradient boosting encodes categories itself; scikit-learn's `categorical_features=` stores a partial.
+- the search trees of nearest neighbours: indices that are followed unchecked, as in other trees, and nobody looks.
 - scorers (`TunedThresholdClassifierCV`) and Gaussian process kernels: reachable by `trusted_types=` where needed.
 - anything outside numpy, scipy and scikit-learn.
 """
