@@ -147,10 +147,10 @@ def hotpass_cli(app: typer.Typer) -> None:
     Gets a Typer app of the plugin's own, whose commands then stand beside the built-in ones. A name that is
     taken is an error. For a plugin in a folder, `HOTPASS_PLUGINS` or pyproject.toml must name the folder.
 
-    @hookimpl
-    def hotpass_cli(app):
-        @app.command()
-        def hello():
-            "Say hello."
-            print("hello")
+        @hookimpl
+        def hotpass_cli(app):
+            @app.command()
+            def hello():
+                "Say hello."
+                print("hello")
     """

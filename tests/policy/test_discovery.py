@@ -138,6 +138,22 @@ def test_a_pyproject_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
         policy_places()
 
 
+def test_a_home_that_nobody_has_is_an_error() -> None:
+    with pytest.raises(PolicyError, match="the call: "):
+        policy_places("~nobody-by-this-name/policies")
+
+
+def test_a_working_directory_that_is_gone_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(PolicyError, match=r"pyproject\.toml: it cannot be looked for"):
+        policy_places()
+
+
 def test_paths_are_shown_from_the_working_directory(tmp_path: Path) -> None:
     assert shown(tmp_path / "a" / "b.yaml") == os.path.join("a", "b.yaml")
     assert shown(Path("a.yaml")) == "a.yaml"

@@ -16,10 +16,11 @@ from jsonschema import Draft202012Validator
 
 from hotpass.candidate import Candidate, Stay, VersionFacts
 from hotpass.engine import evaluate
+from hotpass.policy.compose import parse
 from hotpass.policy.entries import GateReader
 from hotpass.policy.loader import gates_of
 from hotpass.policy.model import Policy, PolicySet
-from hotpass.policy.nodes import parse, value_of
+from hotpass.policy.nodes import value_of
 from hotpass.policy.reader import read_policy
 from hotpass.policy.schema import compose_schema
 from hotpass.verdicts import Enforcement

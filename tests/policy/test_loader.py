@@ -10,8 +10,8 @@ import pytest
 
 import hotpass
 from hotpass.errors import PluginError, PolicyError
+from hotpass.policy.compose import MAX_BYTES
 from hotpass.policy.loader import load_policies
-from hotpass.policy.nodes import MAX_BYTES
 
 POLICY = """\
 policy: {name}
@@ -108,6 +108,15 @@ def test_a_broken_link_is_an_error() -> None:
     assert problems("gone") == ["gone: a link to nothing"]
 
 
+def test_a_circle_of_links_is_an_error() -> None:
+    write("rules/a.yaml")
+    os.symlink("round.yaml", "rules/round.yaml")
+    assert problems() == ["rules/round.yaml: it cannot be opened: Too many levels of symbolic links"]
+    assert problems("rules/round.yaml") == [
+        "rules/round.yaml: it cannot be opened: Too many levels of symbolic links"
+    ]
+
+
 def test_a_missing_place_is_an_error() -> None:
     write("rules/a.yaml")
     assert problems(["rules", "ruels"]) == ["ruels: it does not exist"]
@@ -120,7 +129,9 @@ def test_an_empty_folder_is_an_error() -> None:
 
 def test_one_empty_folder_of_several_is_an_error() -> None:
     write("more/b.yaml")
-    assert problems(["rules", "more"]) == ["rules: the folder holds no policy file (*.yaml or *.yml)"]
+    empty = "rules: the folder holds no policy file (*.yaml or *.yml)"
+    assert problems(["rules", "more"]) == [empty]
+    assert problems(["gone", "rules", "more"]) == ["gone: it does not exist", empty]
 
 
 def test_one_name_in_two_files_is_an_error() -> None:

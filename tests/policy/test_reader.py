@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -153,12 +154,15 @@ def test_a_schema_that_is_none_is_the_plugins_fault() -> None:
         read(one_gate("broken: {x: a}"), Broken)
 
 
-def test_a_schema_elsewhere_is_not_fetched() -> None:
+def test_a_schema_elsewhere_is_not_fetched(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "schema.json"
+    elsewhere.write_text('{"type": "object"}')
+
     class Remote(Sample):
         """Its schema is elsewhere."""
 
         name = "remote"
-        schema: ClassVar[Mapping[str, Any]] = {"$ref": "http://127.0.0.1:9/schema.json"}
+        schema: ClassVar[Mapping[str, Any]] = {"$ref": elsewhere.as_uri()}
 
     with pytest.raises(PluginError, match=r"gate remote: its schema cannot be used: .*Unresolvable"):
         read(one_gate("remote: {x: a}"), Remote)

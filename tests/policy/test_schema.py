@@ -16,8 +16,9 @@ from hotpass.errors import PluginError
 from hotpass.gates import Gate
 from hotpass.plugins import create_manager, gate_classes
 from hotpass.policy import reference, schema
+from hotpass.policy.compose import parse
 from hotpass.policy.loader import load_policies
-from hotpass.policy.nodes import parse, value_of
+from hotpass.policy.nodes import value_of
 
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"

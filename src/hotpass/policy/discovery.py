@@ -47,12 +47,9 @@ def plugin_folders(folders: Place | Sequence[Place] | None = None) -> tuple[Path
     """The plugin folders to load. An empty sequence counts as no argument. Raises PolicyError as
     `policy_places` does.
     """
-    wanted = (
-        None
-        if folders is not None and not isinstance(folders, str | os.PathLike) and not folders
-        else folders
-    )
-    return _places(wanted, "HOTPASS_PLUGINS", "plugins").paths
+    if isinstance(folders, Sequence) and not isinstance(folders, str) and not folders:
+        folders = None
+    return _places(folders, "HOTPASS_PLUGINS", "plugins").paths
 
 
 def _places(place: Place | Sequence[Place] | None, variable: str, setting: str) -> Places:
@@ -82,15 +79,28 @@ def _named(values: Sequence[Place], source: str, remedy: str) -> Places:
         raise PolicyError([Problem(source, 0, 0, "it names an empty place", remedy)])
     if any("\0" in path for path in paths):
         raise PolicyError([Problem(source, 0, 0, "it names a place with a NUL character in it", remedy)])
-    return Places(tuple(Path(path).expanduser() for path in paths), source, configured=True)
+    try:
+        return Places(tuple(Path(path).expanduser() for path in paths), source, configured=True)
+    except RuntimeError as error:  # ~somebody, and there is no such user
+        raise PolicyError([Problem(source, 0, 0, f"{error}", "Write the path out.")]) from error
 
 
 def nearest_pyproject(start: Path | None = None) -> Path | None:
-    """The nearest pyproject.toml, upward from `start` (the working directory)."""
-    here = start or Path.cwd()
-    return next(
-        (file for folder in (here, *here.parents) if (file := folder / "pyproject.toml").is_file()), None
-    )
+    """The nearest pyproject.toml, upward from `start` (the working directory). Raises PolicyError where one
+    cannot even look.
+    """
+    try:
+        here = start or Path.cwd()
+        files = (folder / "pyproject.toml" for folder in (here, *here.parents))
+        return next((file for file in files if file.is_file()), None)
+    except OSError as error:
+        raise PolicyError(
+            [
+                Problem(
+                    "pyproject.toml", 0, 0, f"it cannot be looked for: {error}", "Change to another folder."
+                )
+            ]
+        ) from error
 
 
 def read_settings(file: Path) -> dict[str, list[str]]:
@@ -100,22 +110,9 @@ def read_settings(file: Path) -> dict[str, list[str]]:
     name = shown(file)
     try:
         content: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        raise PolicyError(
-            [
-                Problem(
-                    name,
-                    0,
-                    0,
-                    f"it cannot be read: {error}",
-                    "Hotpass looks for [tool.hotpass] there; mend the file.",
-                )
-            ]
-        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        remedy = "Hotpass looks for [tool.hotpass] there; mend the file."
+        raise PolicyError([Problem(name, 0, 0, f"it cannot be read: {error}", remedy)]) from error
     tool = content.get("tool", {})
     table = tool.get("hotpass", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):

@@ -166,14 +166,11 @@ def _instance(kind: type[Gate], value: Any, found: _Found, desk: Desk) -> Gate |
     except ParameterError as error:
         place = find(found.value, error.path) if error.path else (found.at.line, found.at.column)
         desk.note(place, str(error), error.remedy)
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # a gate is a plugin's code, and a policy that it refuses is only refused
-        why = shorten(str(error), 200) or type(error).__name__
-        remedy = (
-            "" if isinstance(error, ValueError) else f"It raised {type(error).__name__}; tell its author."
-        )
+    except (Exception, SystemExit) as error:
+        # A plugin's code ran, and whatever it does, this policy is not in force.
+        kind_of_error = type(error).__name__
+        why = shorten(str(error), 200) or kind_of_error
+        remedy = "" if isinstance(error, ValueError) else f"It raised {kind_of_error}; tell its author."
         desk.note(found.at, f"{found.name} refuses these parameters: {why}", remedy)
     return None
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from hotpass.errors import PolicyError, Problem
 from hotpass.gates import Gate
+from hotpass.policy.compose import MAX_BYTES
 from hotpass.policy.discovery import Place, plugin_folders, policy_places, shown
 from hotpass.policy.entries import GateReader
 from hotpass.policy.model import Policy, PolicySet
-from hotpass.policy.nodes import MAX_BYTES
 from hotpass.policy.reader import read_policy
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _files(place: Path, problems: list[Problem]) -> Iterator[Path]:
     if not is_folder:
         yield place
         return
-    count = 0
+    count, before = 0, len(problems)
     for file in _below(place, problems):
         count += 1
         if count > _MOST_FILES:
@@ -133,7 +133,7 @@ def _files(place: Path, problems: list[Problem]) -> Iterator[Path]:
             )
             return
         yield file
-    if not count and not problems:
+    if not count and len(problems) == before:
         problems.append(Problem(name, 0, 0, "the folder holds no policy file (*.yaml or *.yml)",
                                 "Put a policy in it: `hotpass init` writes one."))  # fmt: skip
 
@@ -162,7 +162,13 @@ def _below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            try:
+                is_folder = entry.is_dir()
+            except OSError as error:  # a circle of links, or a link to what may not be looked at
+                why = f"it cannot be opened: {_reason(error)}"
+                problems.append(Problem(shown(Path(entry.path)), 0, 0, why, "Mend the link, or delete it."))
+                continue
+            if is_folder:
                 if entry.name != _WAIVERS:
                     waiting.append(Path(entry.path))
             elif entry.name.lower().endswith(SUFFIXES) and not entry.name.lower().endswith(_CASES):

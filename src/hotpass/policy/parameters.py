@@ -144,12 +144,8 @@ def _is_other_kind(error: _Error) -> bool:
 
 
 def _plain(error: _Error, path: tuple[str | int, ...], gate: str) -> Wrong:
-    what, rule, wanted, value = (
-        _subject(path, gate),
-        str(error.validator),
-        error.validator_value,
-        error.instance,
-    )
+    what, rule = _subject(path, gate), str(error.validator)
+    wanted, value = error.validator_value, error.instance
     remedy = _examples(error.schema)
     if "propertyNames" in list(error.absolute_schema_path)[-2:]:
         rule_text = f"It must match the pattern {wanted}" if rule == "pattern" else ""

@@ -8,10 +8,11 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from hotpass.errors import Problem
+from hotpass.policy.compose import parse
 from hotpass.policy.desk import Desk, Field
 from hotpass.policy.entries import GateReader
 from hotpass.policy.model import GateEntry, Policy, PromotionEntry
-from hotpass.policy.nodes import List, Node, Scalar, is_sound, parse, value_of
+from hotpass.policy.nodes import List, Node, Scalar, is_sound, value_of
 from hotpass.policy.words import kind_of, shorten
 from hotpass.stages import RESTING, ModelStage
 from hotpass.verdicts import Enforcement
@@ -52,10 +53,7 @@ def read_policy(content: bytes, path: str, gates: GateReader) -> Read:
     if len(found) > _MOST_PROBLEMS:
         more = len(found) - _MOST_PROBLEMS
         last = found[_MOST_PROBLEMS - 1]
-        found = [
-            *found[:_MOST_PROBLEMS],
-            last.__class__(path, last.line, last.column, f"and {more} more problems"),
-        ]
+        found[_MOST_PROBLEMS:] = [Problem(path, last.line, last.column, f"and {more} more problems")]
     return Read(None if found else policy, tuple(found), tuple(sorted(set(desk.warnings))), name_at)
 
 

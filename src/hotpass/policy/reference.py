@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hotpass.gates import Gate
-from hotpass.policy.nodes import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, MAX_NODES
+from hotpass.policy.compose import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, MAX_NODES
 from hotpass.policy.words import flow, listed
 
 #: First line of what is generated; a file without it is somebody's own and is not overwritten.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hotpass.policy.nodes import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, MAX_NODES, find, parse, value_of
+from hotpass.policy.compose import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse
+from hotpass.policy.nodes import find, value_of
 
 
 def read(text: str) -> object:
@@ -97,6 +98,13 @@ def test_all_duplicate_keys_are_found_at_every_level() -> None:
     _, problems = parse(b"a: {b: 1, b: 2, 'b': 3}\nc: 1\na: 2\n", "file.yaml")
     assert [(p.line, p.column) for p in problems] == [(1, 11), (1, 17), (3, 1)]
     assert "the first is at line 1, column 5" in problems[0].message
+
+
+@pytest.mark.parametrize("escape", [r"\x1b[31m", r"\u202e", r"\0", r"\N"])
+def test_a_control_character_is_refused_also_as_an_escape(escape: str) -> None:
+    (message,) = messages(f'a: "{escape}"')
+    assert message.startswith("the control character U+")
+    assert messages(r'a: "\t\n\xe9"') == []
 
 
 def test_limits_are_reached_exactly() -> None:
