@@ -113,6 +113,22 @@ def test_lint_of_nothing_is_an_error(words: tuple[str, ...]) -> None:
     assert done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("policy", "lint", ""),
+        ("policy", "lint", "--plugins", ""),
+        ("policy", "schema", "--write", "--policies", ""),
+        ("plugins", "list", "--plugins", " "),
+    ],
+)
+def test_an_empty_place_is_an_error_and_not_the_working_directory(words: tuple[str, ...]) -> None:
+    write("policies/good.yaml", GOOD)
+    done = hotpass(*words)
+    assert done.returncode == 2
+    assert "it names an empty place" in done.stderr
+
+
 def test_an_error_before_reading_is_json_too() -> None:
     done = hotpass("policy", "lint", "--json", HOTPASS_POLICIES="")
     assert done.returncode == 2

@@ -10,11 +10,20 @@ from typing import Annotated
 
 import typer
 
+
+def place(text: str) -> Path:
+    """A path from the command line. An empty one, as from an unset variable, would be `.` and is refused."""
+    if not text.strip():
+        raise typer.BadParameter("it names an empty place")
+    return Path(text)
+
+
 PoliciesOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--policies",
         metavar="PLACE",
+        parser=place,
         help="A policy file or folder; may be given several times. "
         "Default: HOTPASS_POLICIES, then \\[tool.hotpass] policies in pyproject.toml, then ./policies.",
     ),
@@ -25,6 +34,7 @@ PluginsOption = Annotated[
     typer.Option(
         "--plugins",
         metavar="FOLDER",
+        parser=place,
         help="A folder of Python files with gates; may be given several times. "
         "Default: HOTPASS_PLUGINS, then \\[tool.hotpass] plugins in pyproject.toml.",
     ),

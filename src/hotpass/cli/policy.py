@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hotpass.cli import output
-from hotpass.cli.options import JsonOption, PluginsOption, PoliciesOption
+from hotpass.cli.options import JsonOption, PluginsOption, PoliciesOption, place
 
 app = typer.Typer(no_args_is_help=True, help="Check policy files; print their schema and their reference.")
 
@@ -22,7 +22,8 @@ def lint(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATHS]...",
+            metavar="PATHS",
+            parser=place,
             help="Policy files and folders. Default: where policies are found.",
             show_default=False,
         ),
