@@ -134,8 +134,13 @@ def _xlsx(part: Path, separator: str) -> Iterator[Write]:
         for row in zip(*columns, strict=True):
             sheet.append(row)
 
-    yield write
-    book.save(part)
+    try:
+        yield write
+        book.save(part)
+    finally:
+        # What was not saved is still being written, into a temporary file that openpyxl removes at exit.
+        with contextlib.suppress(Exception):
+            sheet.close()
 
 
 def _cells(column: pa.ChunkedArray, text: Callable[[str], Any]) -> list[Any]:

@@ -16,7 +16,8 @@ import pyarrow as pa
 from hotpass.errors import CallError
 from hotpass.transform.tables import check_header, check_readable, csv_shape, format_of
 
-_BLOCK = 4 * 1024 * 1024  # bytes of a CSV file parsed at a time
+#: Bytes of a CSV file parsed at a time. Arrow reads up to 32 blocks ahead, so memory holds 16 MiB of the file.
+_BLOCK = 512 * 1024
 
 
 class Source(NamedTuple):
@@ -109,11 +110,12 @@ def _table_of_rows(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> pa.Ta
 
 
 def _array(cells: tuple[Any, ...]) -> pa.Array:
-    """One type for a column of a sheet, whose cells each have their own: text where they do not agree."""
+    """One type for a column of a sheet, whose cells each have their own: text where they do not agree, or are empty."""
     try:
-        return pa.array(cells)
+        array = pa.array(cells)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+    return array.cast(pa.string()) if pa.types.is_null(array.type) else array
 
 
 def _of_size(batches: Iterable[pa.RecordBatch], rows: int, schema: pa.Schema) -> Iterator[pa.Table]:
