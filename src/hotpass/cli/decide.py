@@ -66,7 +66,7 @@ def check(
 
     Runs every gate of the policies, prints all verdicts and writes nothing.
 
-    Exits 0 where it would be allowed, 1 where denied, 3 where it is not time yet.
+    Exits 0 where it would be allowed, 1 where denied, 3 where it is not time.
     """
     given = Given(policies, plugins, registry_uri, tracking_uri)
     session, stage = given.open(to, version)
@@ -90,10 +90,10 @@ def promote(
 ) -> int:
     """Judge a promotion, record it and, if allowed, do it.
 
-    The decision goes into the ledger before anything moves, also where it is denied.
+    The decision goes into the ledger before anything moves, denied or not.
 
-    Exits 0 where the version moved or was there already, 1 where it is denied, 3 where
-    it is not time yet.
+    Exits 0 where the version moved or was there already, 1 where it is denied,
+    3 where it is not time yet.
     """
     given = Given(policies, plugins, registry_uri, tracking_uri, reason)
     session, stage = given.open(to, version)
@@ -135,8 +135,8 @@ def rollback(
 ) -> int:
     """Put an earlier version back.
 
-    It must have held the stage by an allowed decision, with the same files. Only the
-    `rollback:` gates of the policies apply: no dwell, no approvals.
+    It must have held the stage by an allowed decision, with the same files.
+    Only the `rollback:` gates of the policies apply: no dwell, no approvals.
 
     Exits as `promote` does.
     """
@@ -165,7 +165,7 @@ def rollback(
 def adopt(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="Name of the registered model.", show_default=False),
+        typer.Argument(metavar="MODEL", help="Name of the registered model.", show_default=False),
     ] = None,
     all_models: Annotated[bool, typer.Option("--all", help="Adopt every model of the registry.")] = False,
     dry_run: Annotated[
@@ -177,9 +177,9 @@ def adopt(
 ) -> int:
     """Record what an existing registry holds, so that dwell times and rollbacks have a start.
 
-    Writes into the ledger which versions are in stages or under aliases; changes
-    nothing in the registry. A version's stay in its stage counts from now, since
-    MLflow does not keep when it came there.
+    Writes into the ledger which versions are in stages or under aliases, and
+    changes nothing in the registry. A version's stay in its stage counts from
+    now, since MLflow does not keep when it came there.
     """
     if (model is None) != all_models:
         raise CallError("name one model, or give --all: hotpass adopt MODEL, or: hotpass adopt --all")

@@ -37,8 +37,8 @@ def status(
 ) -> int:
     """Models, stages, champions and waiting candidates.
 
-    Also says what is not as it should be (two versions in Production, an alias that
-    points elsewhere, stages the ledger does not know) and which command mends it.
+    Also says what is not as it should be (two versions in Production, an alias
+    that points elsewhere, stages the ledger does not know) and what mends it.
     """
     from hotpass.cli.overview import overview
 
@@ -101,7 +101,7 @@ def _audit() -> None:
 @audit.command("verify")
 def verify(
     model: Annotated[
-        str, typer.Argument(metavar="[MODEL]", help="Name of the model, or `all`.", show_default=False)
+        str, typer.Argument(metavar="MODEL", help="Name of the model, or `all`.", show_default=False)
     ] = "all",
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
@@ -109,8 +109,9 @@ def verify(
 ) -> int:
     """Prove that no record of the ledger was edited, removed or inserted.
 
-    Walks the chain of records from its start and compares every hash and link. Exits 0
-    where all is well, 1 where a record is not what was written; it names each of them.
+    Walks the chain of records from its start and compares every hash and link.
+    Exits 0 where all is well, 1 where a record is not what was written; it names
+    each of them.
     """
     with open_to_look(registry_uri, tracking_uri) as session:
         ledgers = session.ledgers()

@@ -29,6 +29,7 @@ LEVELS = {
     "alembic": logging.CRITICAL,
     "urllib3.connectionpool": logging.ERROR,
     "stamina": logging.ERROR,
+    "matplotlib.font_manager": logging.ERROR,
 }
 
 

@@ -21,6 +21,8 @@ SIGNS = {
     Verdict.INCONCLUSIVE: ("?", "yellow"),
     Verdict.ERROR: ("!", "red"),
 }
+#: Columns of a terminal that show every gate's place; fewer show those of gates that have not passed.
+ROOM_FOR_PLACES = 110
 STYLES = {
     Outcome.ALLOWED: "bold green",
     Outcome.DENIED: "bold red",
@@ -86,7 +88,8 @@ def _show(judgements: Sequence[Judgement]) -> None:
     if not judgements:
         return
     if on_a_terminal():
-        output.console().print(_table(judgements))
+        console = output.console()
+        console.print(_table(judgements, console.width))
         return
     widest = max(len(_gate(judgement)) for judgement in judgements)
     for judgement in judgements:
@@ -99,24 +102,27 @@ def _show(judgements: Sequence[Judgement]) -> None:
             output.say(f"    hint: {_hint(judgement)}")
 
 
-def _table(judgements: Sequence[Judgement]) -> Table:
+def _table(judgements: Sequence[Judgement], width: int) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     with_signs = (sys.stdout.encoding or "").lower().startswith("utf")
-    table = Table(box=box.SIMPLE_HEAD if with_signs else box.ASCII2, pad_edge=False, expand=False)
-    for title in ("verdict", "gate", "what it says"):
-        table.add_column(title, overflow="fold", no_wrap=title == "verdict")
+    with_places = width >= ROOM_FOR_PLACES
+    table = Table(box=box.SIMPLE_HEAD if with_signs else box.ASCII2, pad_edge=False)
+    for title in ("verdict", "gate", "what it says", *(["where"] if with_places else [])):
+        table.add_column(title, overflow="fold", no_wrap=title in ("verdict", "where"))
     for judgement in judgements:
-        sign, colour = SIGNS[judgement.result.verdict]
+        verdict, where = judgement.result.verdict, judgement.entry.where
+        sign, colour = SIGNS[verdict]
         says = Text(judgement.result.message)
         if _hint(judgement):
             says.append(f"\nhint: {_hint(judgement)}", style="italic")
-        if judgement.entry.where:
-            says.append(f"\n{judgement.entry.where}", style="dim")
-        word = f"{sign} {judgement.result.verdict}" if with_signs else str(judgement.result.verdict)
-        table.add_row(Text(word, style=colour), Text(_gate(judgement)), says)
+        if where and not with_places and verdict is not Verdict.PASSED:
+            says.append(f"\n{where}", style="dim")
+        word = f"{sign} {verdict}" if with_signs else str(verdict)
+        cells = [Text(word, style=colour), Text(_gate(judgement)), says]
+        table.add_row(*cells, *([Text(where, style="dim")] if with_places else []))
     return table
 
 
