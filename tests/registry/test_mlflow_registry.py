@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +16,7 @@ from hotpass.policy.model import PolicySet
 from hotpass.registry.convert import MODEL_FILE_TAG, model_file_of_tag, model_file_tag, model_id_of
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from support.policies import policy_set
-from support.stores import Store
+from support.stores import Store, forget_engines
 from support.versions import make_version
 
 
@@ -107,10 +110,31 @@ def test_several_runs_and_models_in_one_request_each(http_store: Store, through_
         assert len(proxy.requests) == 2
 
 
-def test_the_registry_has_another_database_than_the_runs(sqlite_store: Store) -> None:
-    """Registry and tracking store may differ; the ledger then lives with the runs unless HOTPASS_LEDGER_URI
-    says else.
-    """
+def test_a_plain_postgresql_uri(postgres_store: Store) -> None:
+    """SQLAlchemy 2.1 takes psycopg 3 for it, which is stricter about types than psycopg2."""
+    store = replace(postgres_store, uri=postgres_store.uri.replace("postgresql+psycopg2:", "postgresql:"))
+    try:
+        versions = [make_version(postgres_store, "leads", metrics={"roc_auc": 0.8}) for _ in range(2)]
+        session = api.connect(
+            policies=policy_set(production_from=None), registry_uri=store.uri, tracking_uri=store.uri
+        )
+        for version in versions:
+            assert session.promote("leads", version, "Production").allowed
+        assert session.registry.version("leads", versions[0]).stage == "Archived"
+        assert session.rollback("leads", reason="because").allowed
+        assert session.audit("leads").clean
+    finally:
+        forget_engines(store.uri)
+
+
+def test_the_ledger_can_live_elsewhere(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     version = make_version(sqlite_store, "leads", metrics={"roc_auc": 0.8})
+    ledger = tmp_path / "ledger.db"
+    shutil.copyfile(sqlite_store.uri.removeprefix("sqlite:///"), ledger)
+    monkeypatch.setenv("HOTPASS_LEDGER_URI", f"sqlite:///{ledger}")
     session = api.connect(policies=PolicySet(), registry_uri=sqlite_store.uri, tracking_uri=sqlite_store.uri)
     assert session.promote("leads", version, "Staging").allowed
+    assert len(session.history("leads")) == 1
+    assert sqlite_store.client.get_experiment_by_name("hotpass-ledger/leads") is None

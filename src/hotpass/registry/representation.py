@@ -68,7 +68,8 @@ class NativeStages:
             f"move {facts.model} version {facts.version} to {stage}",
             self._store.transition_model_version_stage,
             facts.model,
-            str(facts.version),
+            # An int: the SQL store compares it with an integer column, which psycopg 3 refuses for a str.
+            facts.version,
             str(stage),
             archive,
         )
