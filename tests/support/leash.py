@@ -1,7 +1,7 @@
 """Runs a command and kills it, with all that it started, once standard input closes.
 
-The test process holds the other end of that pipe, so no server outlives it, however it ends. It must start this
-one in a session of its own: a signal to the tests' process group would end the leash and leave the server.
+The test process holds the other end of that pipe, so no server outlives it, however it ends. It must start
+this one in a session of its own: a signal to the tests' process group would end the leash and not the server.
 Usage: python leash.py COMMAND [ARGUMENT …]
 """
 
