@@ -13,7 +13,9 @@ from hotpass.transform.model_inputs import as_inputs
 
 
 def score(request: ScoringRequest) -> np.ndarray | None:
-    """A score in [0, 1] for each row; None for a model that is neither. Raises CallError for rows it cannot read."""
+    """A score in [0, 1] for each row; None for a model that is neither. Raises CallError for rows it cannot
+    read.
+    """
     model, frame = request.model, request.frame
     if isinstance(model, LeadScorer):
         return model.score(frame).to_numpy()
@@ -30,10 +32,14 @@ def score(request: ScoringRequest) -> np.ndarray | None:
 def _place_of_won(model: Any) -> int:
     """Which column of `predict_proba` is the chance of being won: that of the class 1, True or yes."""
     classes = list(getattr(model, "classes_", [0, 1]))
-    won = [place for place, name in enumerate(classes) if str(name).strip().lower() in ("1", "1.0", "true", "yes", "y")]
+    won = [
+        place
+        for place, name in enumerate(classes)
+        if str(name).strip().lower() in ("1", "1.0", "true", "yes", "y")
+    ]
     if len(classes) != 2 or len(won) != 1:
         raise CallError(
-            f"the model tells {', '.join(map(str, classes))} apart; it must tell leads that are won (1) from those that "
-            "are not (0)."
+            f"the model tells {', '.join(map(str, classes))} apart; it must tell leads that are won (1) "
+            "from those that are not (0)."
         )
     return won[0]

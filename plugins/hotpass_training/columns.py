@@ -27,9 +27,7 @@ class Columns(NamedTuple):
         return (*self.numeric, *self.categorical)
 
 
-def choose_columns(
-    dataset: pd.DataFrame, target: str, features: Sequence[str] | None
-) -> tuple[str, ...]:
+def choose_columns(dataset: pd.DataFrame, target: str, features: Sequence[str] | None) -> tuple[str, ...]:
     """The names to learn from: `features`, or all but the target. Raises CallError for what cannot be."""
     names = list(dataset.columns)
     not_text = [name for name in names if not isinstance(name, str)]
@@ -49,7 +47,9 @@ def choose_columns(
         chosen = tuple(dict.fromkeys(features))
         _require(dataset, chosen, "feature")
         if target in chosen:
-            raise CallError(f"the target {target!r} is among the feature columns: the model would be told the answer.")
+            raise CallError(
+                f"the target {target!r} is among the feature columns: the model would be told the answer."
+            )
     if not chosen:
         raise CallError("there is no column to learn from.")
     return chosen
@@ -58,13 +58,15 @@ def choose_columns(
 def prepare(dataset: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, Columns, list[str]]:
     """The features as the model gets them, their kinds, and warnings.
 
-    Numbers and booleans become float64, with missing values and infinities as NaN; everything else becomes text, with
-    missing values as NaN. Raises CallError for dates and for columns whose cells hold more than one value.
+    Numbers and booleans become float64, with missing values and infinities as NaN; everything else becomes
+    text, with missing values as NaN. Raises CallError for dates and for columns whose cells hold more than
+    one value.
     """
     dates = [name for name in names if holds_dates(dataset[name])]
     if dates:
         raise CallError(
-            f"these columns hold dates: {', '.join(dates)}. Turn them into numbers (days since …), or leave them out."
+            f"these columns hold dates: {', '.join(dates)}. Turn them into numbers (days since …), or leave "
+            "them out."
         )
     out, numeric, categorical, warnings = {}, [], [], []
     for name in names:
@@ -79,7 +81,9 @@ def prepare(dataset: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, 
             out[name] = as_text(column)
             categorical.append(name)
             if len(column) >= _ENOUGH_ROWS and out[name].nunique() >= _NEARLY_ALL * len(column):
-                warnings.append(f"{name} is different in nearly every row; if it is an identifier, leave it out.")
+                warnings.append(
+                    f"{name} is different in nearly every row; if it is an identifier, leave it out."
+                )
         if out[name].isna().all():
             warnings.append(f"{name} has no value at all.")
     return pd.DataFrame(out, index=dataset.index), Columns(tuple(numeric), tuple(categorical)), warnings
@@ -89,7 +93,9 @@ def _require(dataset: pd.DataFrame, wanted: Sequence[str], kind: str) -> None:
     missing = [name for name in wanted if name not in dataset.columns]
     if not missing:
         return
-    close = [match for name in missing for match in difflib.get_close_matches(str(name), dataset.columns, n=1)]
+    close = [
+        match for name in missing for match in difflib.get_close_matches(str(name), dataset.columns, n=1)
+    ]
     raise CallError(
         f"the data set has no {kind} column {', '.join(map(repr, missing))}."
         + (f" Did you mean {', '.join(map(repr, close))}?" if close else "")

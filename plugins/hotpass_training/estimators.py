@@ -1,7 +1,8 @@
 """The pipelines: what is done to the columns, and the classifier after it.
 
-Categories that a model has not seen, or that stood for missing values, never stop it from scoring. Probabilities are left
-as the classifier gives them: weights against class imbalance would bend them, and a lead's score is read as a chance.
+Categories that a model has not seen, or that stood for missing values, never stop it from scoring.
+Probabilities are left as the classifier gives them: weights against class imbalance would bend them, and a
+lead's score is read as a chance.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ NAMES = ("logistic_regression", "gradient_boosting")
 def build(estimator: Any, columns: Columns, random_state: int) -> Any:
     """An unfitted scikit-learn pipeline for `columns`.
 
-    `estimator` is a name or a scikit-learn classifier with `predict_proba`; a classifier is copied. A Pipeline is taken as
-    it is, with its own treatment of the columns. Raises CallError for anything else.
+    `estimator` is a name or a scikit-learn classifier with `predict_proba`; a classifier is copied. A
+    Pipeline is taken as it is, with its own treatment of the columns. Raises CallError for anything else.
     """
     from sklearn.base import clone
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -33,8 +34,8 @@ def build(estimator: Any, columns: Columns, random_state: int) -> Any:
         return _pipeline(_ranked(columns), HistGradientBoostingClassifier(random_state=random_state))
     if isinstance(estimator, str):
         raise CallError(
-            f"no plugin knows an estimator {estimator!r}. Built in are {' and '.join(NAMES)}; any scikit-learn "
-            "classifier can be passed too."
+            f"no plugin knows an estimator {estimator!r}. Built in are {' and '.join(NAMES)}; any "
+            "scikit-learn classifier can be passed too."
         )
     _check(estimator)
     copy = clone(estimator)
@@ -54,7 +55,9 @@ def _check(estimator: Any) -> None:
     from sklearn.base import is_classifier
 
     if isinstance(estimator, type):
-        raise CallError(f"estimator is the class {estimator.__name__}; pass an instance: {estimator.__name__}()")
+        raise CallError(
+            f"estimator is the class {estimator.__name__}; pass an instance: {estimator.__name__}()"
+        )
     if not hasattr(estimator, "fit") or not hasattr(estimator, "get_params") or not is_classifier(estimator):
         raise CallError(f"estimator is {estimator!r}, which is not a scikit-learn classifier.")
     if not hasattr(type(estimator), "predict_proba"):
@@ -64,7 +67,9 @@ def _check(estimator: Any) -> None:
 def no_probabilities(estimator: Any) -> str:
     """What to do about a classifier that tells won from lost without saying how surely."""
     kind = type(estimator).__name__
-    return f"{kind} gives no probabilities, so it cannot score leads. Wrap it: CalibratedClassifierCV({kind}())"
+    return (
+        f"{kind} gives no probabilities, so it cannot score leads. Wrap it: CalibratedClassifierCV({kind}())"
+    )
 
 
 def _pipeline(columns: Any, classifier: Any) -> Any:
@@ -74,7 +79,9 @@ def _pipeline(columns: Any, classifier: Any) -> Any:
 
 
 def _scaled(columns: Columns) -> Any:
-    """For classifiers that want numbers of a like size and no gaps: median, scale, and a column for each category."""
+    """For classifiers that want numbers of a like size and no gaps: median, scale, and a column for each
+    category.
+    """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
@@ -107,6 +114,9 @@ def _ranked(columns: Columns) -> Any:
         max_categories=MOST_CATEGORIES,
     )  # fmt: skip
     return ColumnTransformer(
-        [("categorical", ranks, list(columns.categorical)), ("numeric", "passthrough", list(columns.numeric))],
+        [
+            ("categorical", ranks, list(columns.categorical)),
+            ("numeric", "passthrough", list(columns.numeric)),
+        ],
         verbose_feature_names_out=False,
     )

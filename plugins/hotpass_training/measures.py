@@ -9,10 +9,11 @@ METRICS = ("roc_auc", "average_precision", "precision", "recall", "brier_score",
 
 
 def measure(won: np.ndarray, scores: np.ndarray, called: np.ndarray) -> dict[str, float]:
-    """The metrics of `scores` (in [0, 1]) against `won` (0 or 1), both of shape (rows,); by scikit-learn's definitions.
+    """The metrics of `scores` (in [0, 1]) against `won` (0 or 1), both of shape (rows,); by scikit-learn's
+    definitions.
 
-    `called` says of each row whether the decision threshold calls it a win; precision and recall rest on it. Precision is
-    NaN where no row is called one.
+    `called` says of each row whether the decision threshold calls it a win; precision and recall rest on it.
+    Precision is NaN where no row is called one.
     """
     from sklearn import metrics
 
@@ -27,7 +28,8 @@ def measure(won: np.ndarray, scores: np.ndarray, called: np.ndarray) -> dict[str
 
 
 def best_threshold(won: np.ndarray, scores: np.ndarray) -> float:
-    """The threshold with the highest F1 on these rows, half-way to the next lower score; a score at or above it is a win.
+    """The threshold with the highest F1 on these rows, half-way to the next lower score; a score at or above
+    it is a win.
 
     A fixed 0.5 would call nearly no lead a win where few are won. A tie goes to the higher threshold.
     """

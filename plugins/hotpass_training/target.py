@@ -34,8 +34,8 @@ def read_target(column: pd.Series) -> Target:
     if wrong:
         shown = ", ".join(wrong[:_MOST_SHOWN]) + (" …" if len(wrong) > _MOST_SHOWN else "")
         raise CallError(
-            f"the target column {column.name!r} must say of each lead whether it was won: 1 or 0, yes or no, "
-            f"true or false. It also holds: {shown}. Recode it, or leave those rows out."
+            f"the target column {column.name!r} must say of each lead whether it was won: 1 or 0, yes or "
+            f"no, true or false. It also holds: {shown}. Recode it, or leave those rows out."
         )
     won = values.isin(YES).to_numpy(dtype=np.int64)
     if not len(won):
@@ -43,8 +43,8 @@ def read_target(column: pd.Series) -> Target:
     if won.min() == won.max():
         kind = "won" if won[0] else "lost"
         raise CallError(
-            f"all {len(won)} leads with a value in {column.name!r} were {kind}. Nothing can be learnt from one kind "
-            "alone: add leads of the other."
+            f"all {len(won)} leads with a value in {column.name!r} were {kind}. Nothing can be learnt from "
+            "one kind alone: add leads of the other."
         )
     return Target(won, known.to_numpy(dtype=bool))
 

@@ -19,8 +19,9 @@ from hotpass_training.validation import OUT_OF_FOLD, Judged, fit_and_judge
 def train(request: TrainingRequest) -> TrainingResult:
     """The fitted pipeline, its metrics and the rows they rest on.
 
-    Params say how it was made: `validation_method` (`holdout` or `out_of_fold`), `decision_threshold`, row counts. Raises
-    CallError for a data set that nothing can be learnt from, and for what the classifier itself refuses.
+    Params say how it was made: `validation_method` (`holdout` or `out_of_fold`), `decision_threshold`, row
+    counts. Raises CallError for a data set that nothing can be learnt from, and for what the classifier
+    itself refuses.
     """
     dataset = request.dataset
     if not isinstance(dataset, pd.DataFrame):
@@ -42,12 +43,15 @@ def train(request: TrainingRequest) -> TrainingResult:
         try:
             judged = fit_and_judge(make, features, won, request.validation_size, request.random_state)
         except (ValueError, TypeError) as error:
-            raise CallError(f"{estimators.name_of(request.estimator)} cannot be trained on this: {error}") from error
+            raise CallError(
+                f"{estimators.name_of(request.estimator)} cannot be trained on this: {error}"
+            ) from error
     notes.extend(dict.fromkeys(f"{warning.category.__name__}: {_first_line(warning)}" for warning in said))
     if judged.method == OUT_OF_FOLD:
         notes.append(
-            f"only {int(min(won.sum(), len(won) - won.sum()))} leads of the rarer kind: the metrics rest on all {len(won)} "
-            f"rows, each judged by a model fitted without it ({judged.folds} folds), instead of on held-out rows."
+            f"only {int(min(won.sum(), len(won) - won.sum()))} leads of the rarer kind: the metrics rest on "
+            f"all {len(won)} rows, each judged by a model fitted without it ({judged.folds} folds), instead "
+            "of on held-out rows."
         )
     table = features.assign(**{request.target_column: won})
     held_out = judged.method != OUT_OF_FOLD

@@ -1,9 +1,9 @@
 """How a model is judged on rows that it did not learn from.
 
-Rows are held out, as many as asked for, with both classes in the same shares as in all. Where so few leads were won (or lost)
-that fewer than MIN_OF_EACH of them would be among the held-out rows, a metric on those says nothing, or cannot be computed
-at all. Then every row is judged, each by a model that was fitted without it (stratified cross-validation), and the model that
-is kept learns from all rows.
+Rows are held out, as many as asked for, with both classes in the same shares as in all. Where so few leads
+were won (or lost) that fewer than MIN_OF_EACH of them would be among the held-out rows, a metric on those
+says nothing, or cannot be computed at all. Then every row is judged, each by a model that was fitted without
+it (stratified cross-validation), and the model that is kept learns from all rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ HOLDOUT, OUT_OF_FOLD = "holdout", "out_of_fold"
 
 
 class Judged(NamedTuple):
-    """A fitted model, and the rows that it was judged on, by position: scores in [0, 1] and what the threshold calls."""
+    """A fitted model, and the rows that it was judged on, by position: scores in [0, 1] and what the
+    threshold calls.
+    """
 
     model: Any
     method: str
@@ -39,20 +41,24 @@ class Judged(NamedTuple):
 
 
 def fit_and_judge(
-    make: Callable[[], Any], features: pd.DataFrame, won: np.ndarray, validation_size: float, random_state: int
+    make: Callable[[], Any],
+    features: pd.DataFrame,
+    won: np.ndarray,
+    validation_size: float,
+    random_state: int,
 ) -> Judged:
     """Fits what `make` builds and judges it. `features` has a row for each entry of `won` (0 or 1).
 
-    The decision threshold is chosen on rows that the metrics do not rest on. Raises CallError for a share outside (0, 1)
-    and for fewer than two leads of a class.
+    The decision threshold is chosen on rows that the metrics do not rest on. Raises CallError for a share
+    outside (0, 1) and for fewer than two leads of a class.
     """
     if not 0 < validation_size < 1:
         raise CallError(f"validation_size is {validation_size}; give the share to hold out, for example 0.2.")
     rarest = int(min(won.sum(), len(won) - won.sum()))
     if rarest < 2:
         raise CallError(
-            f"of {len(won)} leads {int(won.sum())} were won; at least two of each kind are needed, one to learn from and "
-            "one to judge by."
+            f"of {len(won)} leads {int(won.sum())} were won; at least two of each kind are needed, one to "
+            "learn from and one to judge by."
         )
     if min(rarest * validation_size, rarest * (1 - validation_size)) >= MIN_OF_EACH:
         return _held_out(make, features, won, validation_size, random_state)
@@ -60,7 +66,11 @@ def fit_and_judge(
 
 
 def _held_out(
-    make: Callable[[], Any], features: pd.DataFrame, won: np.ndarray, validation_size: float, random_state: int
+    make: Callable[[], Any],
+    features: pd.DataFrame,
+    won: np.ndarray,
+    validation_size: float,
+    random_state: int,
 ) -> Judged:
     from sklearn.model_selection import train_test_split
 
@@ -76,7 +86,9 @@ def _held_out(
     return Judged(model, HOLDOUT, train, validation, scores, scores >= threshold, threshold, folds)
 
 
-def _out_of_fold(make: Callable[[], Any], features: pd.DataFrame, won: np.ndarray, random_state: int) -> Judged:
+def _out_of_fold(
+    make: Callable[[], Any], features: pd.DataFrame, won: np.ndarray, random_state: int
+) -> Judged:
     rows = np.arange(len(won))
     folds = _folds(won, MOST_FOLDS)
     scores, fold_of = _scores_out_of_fold(make, features, won, folds, random_state)
@@ -108,7 +120,9 @@ def _scores_out_of_fold(
 
 
 def positive_scores(model: Any, features: pd.DataFrame) -> np.ndarray:
-    """The probability of class 1, for each row. Raises CallError for a classifier that, as it is set, gives none."""
+    """The probability of class 1, for each row. Raises CallError for a classifier that, as it is set, gives
+    none.
+    """
     if not hasattr(model, "predict_proba"):
         raise CallError(no_probabilities(model.steps[-1][1]))
     return np.asarray(model.predict_proba(features)[:, list(model.classes_).index(1)], dtype=float)

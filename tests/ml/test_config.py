@@ -86,7 +86,9 @@ def test_init_from_many_threads_makes_one_experiment(sqlite_store):
 def test_init_from_processes_that_all_find_no_database(tmp_path):
     code = "from hotpass.ml import init_mlflow; print(init_mlflow())"
     running = [
-        subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         for _ in range(3)
     ]
     answers = [process.communicate(timeout=120) for process in running]
@@ -122,6 +124,10 @@ def test_a_relative_path_is_another_store_in_another_folder(sqlite_store, tmp_pa
 
 
 def test_importing_loads_no_heavy_library():
-    code = "import hotpass.ml, sys; print(sorted({'mlflow', 'sklearn', 'pandas', 'numpy'} & set(sys.modules)))"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.home())
+    code = (
+        "import hotpass.ml, sys; print(sorted({'mlflow', 'sklearn', 'pandas', 'numpy'} & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.home()
+    )
     assert answer.stdout.strip() == "[]"

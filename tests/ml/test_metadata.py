@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.versions import make_version
 
 from hotpass.errors import CallError, NotFound
 from hotpass.ml import ModelStage, get_model_metadata
 from hotpass.registry import mlflow_registry
+from support.versions import make_version
 
 NAME = "lead_scoring"
 
@@ -55,11 +55,13 @@ def test_it_turns_the_pages_and_never_asks_for_one_version(http_store, through_p
 
 
 def test_an_unknown_name_is_answered_with_those_that_exist(sqlite_store):
-    with pytest.raises(NotFound, match="the registry .* is empty"):
+    with pytest.raises(NotFound, match=r"the registry .* is empty"):
         get_model_metadata(NAME)
     make_version(sqlite_store, NAME, artifacts=False)
     make_version(sqlite_store, "churn", artifacts=False)
-    with pytest.raises(NotFound, match=r"Did you mean 'lead_scoring'\? The registry has: lead_scoring, churn"):
+    with pytest.raises(
+        NotFound, match=r"Did you mean 'lead_scoring'\? The registry has: lead_scoring, churn"
+    ):
         get_model_metadata("lead-scoring")
 
 

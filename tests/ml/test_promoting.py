@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.versions import make_version
 
 import hotpass
 from hotpass.errors import CallError, PromotionDenied
 from hotpass.ml import ModelStage, get_model_metadata, promote_model
+from support.versions import make_version
 
 NAME = "lead_scoring"
 POLICY = """

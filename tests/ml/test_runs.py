@@ -67,7 +67,10 @@ def test_a_run_holds_what_was_given(model, tracked, tmp_path):
     assert measured["roc_auc"] == (0.8, "contacts-validation", frame_digest(ROWS.head(2)))
 
     info = mlflow.models.get_model_info(f"models:/{done.model_id}")
-    assert [(c.name, c.type.name) for c in info.signature.inputs] == [("calls", "double"), ("income", "double")]
+    assert [(c.name, c.type.name) for c in info.signature.inputs] == [
+        ("calls", "double"),
+        ("income", "double"),
+    ]
     assert info.saved_input_example_info is not None
     assert info.flavors["sklearn"]["serialization_format"] == "skops"
 
@@ -134,7 +137,9 @@ def test_the_commit_of_the_working_directory_is_on_record(model, tracked, tmp_pa
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(tmp_path)]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
-    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    head = subprocess.run(
+        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     run_id = log_training_run(model, {}, {})
     assert tracked.client.get_run(run_id).data.tags["mlflow.source.git.commit"] == head
 
@@ -163,7 +168,8 @@ def test_artifacts_are_files_folders_tables_figures_and_json(model, tracked, tmp
     folder.mkdir()
     (folder / "one.txt").write_text("1")
     run_id = log_training_run(model, {}, {}, artifacts={
-        "data/rows.parquet": ROWS, "plots/empty.png": Figure(), "more/reports": folder, "facts.json": {"a": [1]},
+        "data/rows.parquet": ROWS, "plots/empty.png": Figure(), "more/reports": folder,
+        "facts.json": {"a": [1]},
     })  # fmt: skip
     copy = mlflow.artifacts.download_artifacts(run_id=run_id, dst_path=str(tmp_path / "copy"))
     pd.testing.assert_frame_equal(pd.read_parquet(f"{copy}/data/rows.parquet"), ROWS)

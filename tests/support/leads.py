@@ -33,7 +33,9 @@ def bank_marketing(rows: int | None = None) -> pd.DataFrame:
 
 
 def made_up(rows: int = 400, seed: int = 0) -> pd.DataFrame:
-    """Leads with two informative numbers, one of them with gaps, a category with gaps, and a target of about a third."""
+    """Leads with two informative numbers, one of them with gaps, a category with gaps, and a target of about
+    a third.
+    """
     random = np.random.default_rng(seed)
     calls = random.poisson(3, rows)
     income = random.normal(50_000, 9_000, rows)

@@ -13,7 +13,6 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from support.leads import made_up
 
 from hotpass.errors import CallError
 from hotpass.requests import TrainingRequest
@@ -21,6 +20,7 @@ from hotpass.transform.bulk import score_file
 from hotpass.transform.scoring import LeadScorer, score_prospects
 from hotpass.transform.tables import read_table
 from hotpass_training.trainer import train
+from support.leads import made_up
 
 LEADS = made_up(257, seed=5).drop(columns="won").assign(
     phone=lambda t: [f"0{n:05}" for n in t.index], name=lambda t: [f'Ann "{n}", Ltd' for n in t.index]
@@ -109,7 +109,7 @@ def test_cells_are_quoted_only_where_they_must_be(model, tmp_path):
 
 
 def test_in_a_sheet_nothing_is_a_formula(model, tmp_path):
-    leads = LEADS.head(2).assign(name=["=HYPERLINK(\"http://evil\")", "\x07bell"])
+    leads = LEADS.head(2).assign(name=['=HYPERLINK("http://evil")', "\x07bell"])
     write(leads, tmp_path / "leads.csv")
     score_file(model, tmp_path / "leads.csv", tmp_path / "out.xlsx")
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").active
@@ -150,7 +150,10 @@ def test_text_that_looks_like_numbers_is_a_category_where_it_was_learnt_as_one(t
     [
         (LEADS.drop(columns=["income", "branch"]), "not there: income, branch"),
         (LEADS.assign(score=1), "has a column 'score' already"),
-        (LEADS.assign(income=["a lot" if n == 200 else n for n in LEADS.index]), "column income must hold numbers; .*'a lot'"),
+        (
+            LEADS.assign(income=["a lot" if n == 200 else n for n in LEADS.index]),
+            "column income must hold numbers; .*'a lot'",
+        ),
     ],
 )
 def test_what_cannot_be_scored_leaves_nothing_behind(target, leads, says, model, tmp_path):
@@ -163,7 +166,7 @@ def test_what_cannot_be_scored_leaves_nothing_behind(target, leads, says, model,
 def test_an_output_that_exists_is_kept_unless_it_may_be_replaced(model, tmp_path):
     source, out = write(LEADS, tmp_path / "leads.csv"), tmp_path / "out.csv"
     out.write_text("precious")
-    with pytest.raises(CallError, match="exists. Name another file, or allow it to be replaced: --force"):
+    with pytest.raises(CallError, match=r"exists\. Name another file, or allow it to be replaced: --force"):
         score_file(model, source, out)
     assert out.read_text() == "precious"
     bad = write(LEADS.drop(columns="calls"), tmp_path / "bad.csv")
@@ -196,7 +199,10 @@ def test_places_that_cannot_be_written(model, tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"calls,income,branch\n1,2,trade\n1,2\n", "leads.csv cannot be read as CSV: .*Expected 3 columns, got 2"),
+        (
+            b"calls,income,branch\n1,2,trade\n1,2\n",
+            "leads.csv cannot be read as CSV: .*Expected 3 columns, got 2",
+        ),
         (b"calls,income,branch\n1,2,M\xfcller\n", "is not utf-8 text|Name its encoding"),
         (b"", "is empty"),
     ],
@@ -219,7 +225,7 @@ def test_a_column_of_a_sheet_may_change_its_kind_where_the_target_can_hold_that(
     write(leads, tmp_path / "leads.xlsx")
     score_file(model, tmp_path / "leads.xlsx", tmp_path / "out.csv", chunk_rows=10)
     assert read_table(tmp_path / "out.csv")["note"].tolist()[9:11] == ["9", "text 10"]
-    with pytest.raises(CallError, match="changes its kind within the sheet.*Write .xlsx or .csv instead"):
+    with pytest.raises(CallError, match=r"changes its kind within the sheet.*Write \.xlsx or \.csv instead"):
         score_file(model, tmp_path / "leads.xlsx", tmp_path / "out.parquet", chunk_rows=10)
 
 
@@ -230,7 +236,8 @@ def test_a_process_that_is_killed_leaves_no_output(tmp_path):
         "import os, signal, sys; from pathlib import Path\n"
         "from hotpass.transform.bulk import score_file; from hotpass.transform.scoring import LeadScorer\n"
         "def stop(done, total):\n    if done > 1000: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "score_file(LeadScorer({'x': 1}), Path('leads2.csv'), Path('out.csv'), chunk_rows=100, progress=stop)\n"
+        "score_file(LeadScorer({'x': 1}), Path('leads2.csv'), Path('out.csv'), chunk_rows=100, "
+        "progress=stop)\n"
     )
     pd.DataFrame({"x": np.linspace(0, 1, 5000)}).to_csv(tmp_path / "leads2.csv", index=False)
     killed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False, env=os.environ)
@@ -242,7 +249,8 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
     code = (
         "import sys, resource; from pathlib import Path\n"
         "from hotpass.transform.bulk import score_file; from hotpass.transform.scoring import LeadScorer\n"
-        "score_file(LeadScorer({'x': 1}), Path(sys.argv[1]), Path(sys.argv[1] + '.out.csv'), chunk_rows=5000)\n"
+        "score_file(LeadScorer({'x': 1}), Path(sys.argv[1]), Path(sys.argv[1] + '.out.csv'), "
+        "chunk_rows=5000)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     peaks = []
@@ -251,7 +259,9 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
         with file.open("w") as stream:
             stream.write("name,x\n")
             stream.writelines(f"lead number {n},0.{n % 1000}\n" for n in range(rows))
-        done = subprocess.run([sys.executable, "-c", code, str(file)], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(file)], check=True, capture_output=True, text=True
+        )
         peaks.append(int(done.stdout))
     # Kilobytes; the larger file has 50 MB more.
     assert peaks[1] < peaks[0] + 30_000, peaks

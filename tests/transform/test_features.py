@@ -16,8 +16,10 @@ from hotpass.transform.features import as_numbers, as_text, holds_dates, holds_n
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([1, 2], [1.0, 2.0]), ([True, False], [1.0, 0.0]), ([True, None], [1.0, np.nan]), (["1", " 2.5 "], [1.0, 2.5]),
-        (["True", "false"], [1.0, 0.0]), ([Decimal("1.5"), None], [1.5, np.nan]), ([np.inf, -np.inf], [np.nan, np.nan]),
+        ([1, 2], [1.0, 2.0]), ([True, False], [1.0, 0.0]), ([True, None], [1.0, np.nan]), (["1", " 2.5 "],
+        [1.0, 2.5]),
+        (["True", "false"], [1.0, 0.0]), ([Decimal("1.5"), None], [1.5, np.nan]), ([np.inf, -np.inf],
+        [np.nan, np.nan]),
         (pd.array([1, None], dtype="Int8"), [1.0, np.nan]), ([None, None], [np.nan, np.nan]), ([], []),
         (["inf", "1e3"], [np.nan, 1000.0]),
     ],
@@ -36,14 +38,17 @@ def test_text_that_is_no_number_is_named():
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        (["a", None, "b"], ["a", np.nan, "b"]), ([1, "a", pd.NA], ["1", "a", np.nan]), (pd.Categorical(["a", None]), ["a", np.nan]),
+        (["a", None, "b"], ["a", np.nan, "b"]), ([1, "a", pd.NA], ["1", "a", np.nan]), (pd.Categorical(["a",
+        None]), ["a", np.nan]),
         (pd.array(["a", None], dtype="string"), ["a", np.nan]), ([True, False], ["True", "False"]),
     ],
 )  # fmt: skip
 def test_text(values, expected):
     found = as_text(pd.Series(values, name="x"))
     assert found.dtype == object
-    assert [v if isinstance(v, str) else None for v in found] == [v if isinstance(v, str) else None for v in expected]
+    assert [v if isinstance(v, str) else None for v in found] == [
+        v if isinstance(v, str) else None for v in expected
+    ]
     assert all(isinstance(v, str) or (isinstance(v, float) and np.isnan(v)) for v in found)
 
 

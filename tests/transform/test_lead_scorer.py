@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.leads import FOUR_ROWS
 
 from hotpass.errors import CallError
 from hotpass.transform.scoring import DEFAULT_WEIGHTS, LeadScorer
+from support.leads import FOUR_ROWS
 
 SIGNALS = st.one_of(st.none(), st.floats(0, 1))
 
@@ -62,7 +62,9 @@ def test_weights_that_make_no_sense(weights):
 
 
 def test_a_signal_on_another_scale_is_refused_and_a_rounding_error_is_not():
-    with pytest.raises(CallError, match=r"the signal a must lie in \[0, 1\]; 1 rows lie outside, for example 80"):
+    with pytest.raises(
+        CallError, match=r"the signal a must lie in \[0, 1\]; 1 rows lie outside, for example 80"
+    ):
         LeadScorer({"a": 1}).score(pd.DataFrame({"a": [0.2, 80]}))
     assert LeadScorer({"a": 1}).score(pd.DataFrame({"a": [np.nextafter(1, 2)]}))[0] == 1.0
 

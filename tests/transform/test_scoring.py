@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from support.leads import FOUR_ROWS
 
 import hotpass
 from hotpass.errors import CallError, PluginError
 from hotpass.plugins import create_manager, register
 from hotpass.transform.scoring import LeadScorer, score_prospects, train_lead_scoring_model
+from support.leads import FOUR_ROWS
 
 LEADS = FOUR_ROWS.drop(columns="won").set_index(pd.Index(["a", "b", "c", "c"]))
 
@@ -39,7 +39,11 @@ def test_no_leads_have_no_scores():
 def test_a_column_that_is_there_is_not_overwritten():
     with pytest.raises(CallError, match="there is a column 'score' already"):
         score_prospects(LeadScorer(), LEADS.assign(score=1))
-    assert score_prospects(LeadScorer(), LEADS.assign(score=1), score_column="chance")["chance"].between(0, 1).all()
+    assert (
+        score_prospects(LeadScorer(), LEADS.assign(score=1), score_column="chance")["chance"]
+        .between(0, 1)
+        .all()
+    )
 
 
 def test_what_nobody_can_score_with_is_named():
@@ -48,7 +52,8 @@ def test_what_nobody_can_score_with_is_named():
 
 
 @pytest.mark.parametrize(
-    "answer", [[0.5], [0.5] * 5, [[0.5]] * 4, [0.5, 0.5, 0.5, float("nan")], [0.5, 0.5, 0.5, 1.5], [-0.1, 0, 0, 0]]
+    "answer",
+    [[0.5], [0.5] * 5, [[0.5]] * 4, [0.5, 0.5, 0.5, float("nan")], [0.5, 0.5, 0.5, 1.5], [-0.1, 0, 0, 0]],
 )
 def test_a_plugin_that_returns_no_scores_is_caught(answer):
     class Wrong:

@@ -34,7 +34,7 @@ def test_rows_are_estimated_from_the_start(tmp_path):
 def test_other_encodings(tmp_path):
     file = tmp_path / "leads.csv"
     file.write_bytes("name,age\nMüller,3\n".encode("cp1252"))
-    with pytest.raises(CallError, match="is not utf-8 text. Name its encoding, for example cp1252"):
+    with pytest.raises(CallError, match=r"is not utf-8 text\. Name its encoding, for example cp1252"):
         read_table(file)
     assert read_table(file, "cp1252")["name"].tolist() == ["Müller"]
     with pytest.raises(CallError, match="there is no encoding 'latin-99'"):
@@ -49,7 +49,12 @@ def test_a_sample_may_end_within_a_character(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("", "is empty"), ("\n1,2\n", "is empty"), ("a,,c\n1,2,3\n", "column 2 has no name"), ("a,b,a\n1,2,3\n", "called a")],
+    [
+        ("", "is empty"),
+        ("\n1,2\n", "is empty"),
+        ("a,,c\n1,2,3\n", "column 2 has no name"),
+        ("a,b,a\n1,2,3\n", "called a"),
+    ],
 )
 def test_headers_that_are_none(tmp_path, text, says):
     file = tmp_path / "leads.csv"

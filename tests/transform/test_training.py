@@ -7,7 +7,6 @@ import json
 import mlflow
 import pandas as pd
 import pytest
-from support.leads import FOUR_ROWS, made_up
 
 import hotpass
 from hotpass.errors import CallError, PluginError, TrainingRejected
@@ -16,6 +15,7 @@ from hotpass.ml.lineage import frame_digest
 from hotpass.plugins import create_manager, register
 from hotpass.requests import TrainingResult
 from hotpass.transform.scoring import train_lead_scoring_model
+from support.leads import FOUR_ROWS, made_up
 
 
 def artifacts(run_id: str, tmp_path):
@@ -32,7 +32,8 @@ def test_without_mlflow_nothing_is_logged(tmp_path, monkeypatch):
 
 def test_a_run_a_version_and_the_rows_it_was_judged_by(sqlite_store, tmp_path):
     result = train_lead_scoring_model(
-        made_up(), enable_mlflow=True, run_name="first", tags={"owner": "ada"}, metadata={"dataset": "made_up"},
+        made_up(), enable_mlflow=True, run_name="first", tags={"owner": "ada"},
+        metadata={"dataset": "made_up"},
         dataset_name="made_up",
     )  # fmt: skip
     (version,) = get_model_metadata("lead_scoring_model")
@@ -52,7 +53,8 @@ def test_a_run_a_version_and_the_rows_it_was_judged_by(sqlite_store, tmp_path):
     inputs = {i.dataset.name: i.dataset.digest for i in run.inputs.dataset_inputs}
     assert set(inputs) == {"made_up-training", "made_up-validation"}
     assert inputs["made_up-validation"] == frame_digest(result.validation_frame)
-    assert {name for name in ("roc", "precision_recall", "calibration") if (tmp_path / "run" / "plots" / f"{name}.png").exists()} == {
+    assert {name for name in ("roc", "precision_recall",
+    "calibration") if (tmp_path / "run" / "plots" / f"{name}.png").exists()} == {
         "roc", "precision_recall", "calibration",
     }  # fmt: skip
 
@@ -83,7 +85,7 @@ def test_the_experiment_that_was_chosen_is_kept(sqlite_store):
 
 
 def test_a_model_that_misses_a_threshold_is_logged_and_not_registered(sqlite_store, tmp_path):
-    with pytest.raises(TrainingRejected, match="wanted at least 0.999") as caught:
+    with pytest.raises(TrainingRejected, match=r"wanted at least 0\.999") as caught:
         train_lead_scoring_model(
             made_up(), enable_mlflow=True, metric_thresholds={"roc_auc": 0.999, "log_loss": 5},
             metrics_path=tmp_path / "metrics.json",
@@ -146,7 +148,8 @@ def test_without_any_trainer_that_is_said():
 
 def test_a_trainer_in_a_plugin_folder_is_asked_first(tmp_path, monkeypatch):
     (tmp_path / "ours.py").write_text(
-        "import hotpass\nfrom hotpass.requests import TrainingResult\n\n@hotpass.hookimpl\ndef hotpass_train(request):\n"
+        "import hotpass\nfrom hotpass.requests import TrainingResult\n\n@hotpass.hookimpl\ndef "
+        "hotpass_train(request):\n"
         "    if request.estimator == 'ours':\n        return TrainingResult('ours', {}, ('a',), 'won')\n"
     )
     monkeypatch.setenv("HOTPASS_PLUGINS", str(tmp_path))

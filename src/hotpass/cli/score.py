@@ -20,10 +20,14 @@ from hotpass.stages import ModelStage
 def score(
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="Name of the registered model.")],
     source: Annotated[
-        Path, typer.Option("--input", "-i", metavar="FILE", help="Leads: .csv, .parquet or .xlsx, of any size.")
+        Path,
+        typer.Option("--input", "-i", metavar="FILE", help="Leads: .csv, .parquet or .xlsx, of any size."),
     ],
     target: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where they go with their scores: .csv, .parquet or .xlsx.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where they go with their scores: .csv, .parquet or .xlsx."
+        ),
     ],
     version: Annotated[
         str | None,
@@ -31,10 +35,16 @@ def score(
     ] = None,
     stage: Annotated[
         str | None,
-        typer.Option(metavar="STAGE", help="Scores with the version in this stage. Default: Production.", show_default=False),
+        typer.Option(
+            metavar="STAGE",
+            help="Scores with the version in this stage. Default: Production.",
+            show_default=False,
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replaces the output file if it exists.")] = False,
-    score_column: Annotated[str, typer.Option(metavar="NAME", help="What the column of scores is called.")] = "score",
+    score_column: Annotated[
+        str, typer.Option(metavar="NAME", help="What the column of scores is called.")
+    ] = "score",
     chunk_rows: Annotated[int, typer.Option(help="Leads in memory at a time.")] = 50_000,
     encoding: Annotated[str, typer.Option(help="Of a CSV file; cp1252 for many from Excel.")] = "utf-8",
     plugins: PluginsOption = None,
@@ -44,8 +54,8 @@ def score(
 ) -> int:
     """Score leads with a registered model.
 
-    Every lead is written as it came, with its chance of being won in a last column. The output appears when it is
-    complete, or not at all.
+    Every lead is written as it came, with its chance of being won in a last column. The output appears when
+    it is complete, or not at all.
     """
     quiet()
     if version is not None and stage is not None:
@@ -64,7 +74,11 @@ def score(
 
     manager = create_manager(plugin_folders(plugins))
     loaded = load_model(
-        model, version=version, stage=stage or ModelStage.PRODUCTION, tracking_uri=tracking_uri, registry_uri=registry_uri
+        model,
+        version=version,
+        stage=stage or ModelStage.PRODUCTION,
+        tracking_uri=tracking_uri,
+        registry_uri=registry_uri,
     )
     with _progress() as progress:
         scored = score_file(
@@ -90,7 +104,12 @@ def _progress() -> Iterator[Callable[[int, int | None], None]]:
     """A bar on stderr, in a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("Scoring"), BarColumn(), TextColumn("{task.completed:,.0f} leads"), TimeRemainingColumn()
+    columns = (
+        TextColumn("Scoring"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} leads"),
+        TimeRemainingColumn(),
+    )
     console = output.console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("scoring", total=None)

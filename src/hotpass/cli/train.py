@@ -22,20 +22,31 @@ if TYPE_CHECKING:
 
 def train(
     source: Annotated[
-        Path, typer.Option("--input", "-i", metavar="FILE", help="Leads with a known end: .csv, .parquet or .xlsx.")
+        Path,
+        typer.Option(
+            "--input", "-i", metavar="FILE", help="Leads with a known end: .csv, .parquet or .xlsx."
+        ),
     ],
     target: Annotated[
-        str, typer.Option("--target", metavar="COLUMN", help="Says of each lead whether it was won: 1 or 0, yes or no.")
+        str,
+        typer.Option(
+            "--target", metavar="COLUMN", help="Says of each lead whether it was won: 1 or 0, yes or no."
+        ),
     ],
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="Registers the model under this name.")
     ] = "lead_scoring_model",
     estimator: Annotated[
-        str, typer.Option(metavar="NAME", help="logistic_regression, gradient_boosting, or one that a plugin knows.")
+        str,
+        typer.Option(
+            metavar="NAME", help="logistic_regression, gradient_boosting, or one that a plugin knows."
+        ),
     ] = "logistic_regression",
     drop: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="Leaves a column out, such as one known only after the call. Repeatable."),
+        typer.Option(
+            metavar="COLUMN", help="Leaves a column out, such as one known only after the call. Repeatable."
+        ),
     ] = None,
     feature: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Learns from these columns only. Repeatable.")
@@ -48,17 +59,23 @@ def train(
         ),
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A tag of the run and of the version. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A tag of the run and of the version. Repeatable."),
     ] = None,
-    run_name: Annotated[str | None, typer.Option(metavar="NAME", help="What the run is called in MLflow.")] = None,
+    run_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What the run is called in MLflow.")
+    ] = None,
     experiment: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Default: MLFLOW_EXPERIMENT_NAME, then lead_scoring.", show_default=False),
+        typer.Option(
+            metavar="NAME", help="Default: MLFLOW_EXPERIMENT_NAME, then lead_scoring.", show_default=False
+        ),
     ] = None,
     validation_size: Annotated[float, typer.Option(help="The share of the leads to judge by.")] = 0.2,
     seed: Annotated[int, typer.Option(help="The same seed on the same leads gives the same model.")] = 42,
     metrics_path: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also writes metrics, row counts and parameters there, as JSON.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Also writes metrics, row counts and parameters there, as JSON."),
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of a CSV file; cp1252 for many from Excel.")] = "utf-8",
     plugins: PluginsOption = None,
@@ -70,7 +87,8 @@ def train(
 
     The separator of a CSV file is found out. Plots and the validation leads are kept with the run.
 
-    Exits 0 where the model was registered, 1 where it misses a threshold: then it is logged, and not registered.
+    Exits 0 where the model was registered, 1 where it misses a threshold: then it is logged, and not
+    registered.
     """
     quiet()
     thresholds = {name: _number(name, value) for name, value in _pairs("--threshold", threshold).items()}
@@ -88,7 +106,8 @@ def train(
         result = train_lead_scoring_model(
             dataset, target, enable_mlflow=True, mlflow_model_name=model, metric_thresholds=thresholds,
             feature_columns=feature or None, validation_size=validation_size, random_state=seed,
-            metrics_path=metrics_path, estimator=estimator, run_name=run_name, tags=tags, dataset_name=source.stem,
+            metrics_path=metrics_path, estimator=estimator, run_name=run_name, tags=tags,
+            dataset_name=source.stem,
             dataset_source=str(source), manager=manager,
         )  # fmt: skip
     _show(result, as_json)
@@ -101,8 +120,10 @@ def _show(result: TrainingResult, as_json: bool) -> None:
     if as_json:
         output.print_json({
             "model": result.model_name, "version": result.model_version, "run_id": result.run_id,
-            "metrics": {name: value if math.isfinite(value) else None for name, value in result.metrics.items()},
-            "rows": dict(result.rows), "features": list(result.feature_columns), "warnings": list(result.warnings),
+            "metrics": {name: value if math.isfinite(value) else None for name,
+            value in result.metrics.items()},
+            "rows": dict(result.rows), "features": list(result.feature_columns),
+            "warnings": list(result.warnings),
             "decision_threshold": result.params.get("decision_threshold"),
             "validation_method": result.params.get("validation_method"),
         })  # fmt: skip
@@ -119,7 +140,10 @@ def _show(result: TrainingResult, as_json: bool) -> None:
         f"Learnt from {rows.get('train', 0):,} leads; judged by {rows.get('validation', 0):,}, of which "
         f"{rows.get('validation_positives', 0):,} were won."
     )
-    output.say(f"Registered {result.model_name} version {result.model_version} (run {result.run_id})", style="bold green")
+    output.say(
+        f"Registered {result.model_name} version {result.model_version} (run {result.run_id})",
+        style="bold green",
+    )
     output.say(f"Next: hotpass check {result.model_name} {result.model_version} --to Staging")
 
 
@@ -146,6 +170,7 @@ def _without(dataset: pd.DataFrame, drop: Sequence[str], source: Path) -> Any:
     unknown = [name for name in drop if name not in dataset.columns]
     if unknown:
         raise CallError(
-            f"{source} has no column {', '.join(map(repr, unknown))} to drop. It has: {', '.join(map(str, dataset.columns))}"
+            f"{source} has no column {', '.join(map(repr, unknown))} to drop. It has: "
+            f"{', '.join(map(str, dataset.columns))}"
         )
     return dataset.drop(columns=list(drop))

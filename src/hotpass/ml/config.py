@@ -1,4 +1,6 @@
-"""Where MLflow is and which experiment runs go to: from the call, then the environment, then what suits a laptop."""
+"""Where MLflow is and which experiment runs go to: from the call, then the environment, then what suits a
+laptop.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,10 @@ _SQLITE = "sqlite:///"
 class MLflowConfig:
     """Where runs and models go.
 
-    What is None is taken from `MLFLOW_TRACKING_URI` (else `sqlite:///mlflow.db`), `MLFLOW_EXPERIMENT_NAME` (else
-    `lead_scoring`) and `MLFLOW_REGISTRY_URI` (else the registry is where the runs are, and `registry_uri` stays None).
-    `artifact_location` and `experiment_tags` are for an experiment that does not exist yet.
+    What is None is taken from `MLFLOW_TRACKING_URI` (else `sqlite:///mlflow.db`), `MLFLOW_EXPERIMENT_NAME`
+    (else `lead_scoring`) and `MLFLOW_REGISTRY_URI` (else the registry is where the runs are, and
+    `registry_uri` stays None). `artifact_location` and `experiment_tags` are for an experiment that does not
+    exist yet.
     """
 
     tracking_uri: str | None = None
@@ -62,12 +65,12 @@ class MLflowConfig:
 def init_mlflow(config: MLflowConfig | None = None) -> str:
     """Points MLflow, in this process, at the stores of `config` and makes its experiment the active one.
 
-    Without `config` all comes from the environment; `mlflow.set_tracking_uri` sets that too, so it is kept. Creates the
-    experiment, and a SQLite database, where there is none; calling it again, or in several processes at once, does no
-    harm. Returns the experiment's id.
+    Without `config` all comes from the environment; `mlflow.set_tracking_uri` sets that too, so it is kept.
+    Creates the experiment, and a SQLite database, where there is none; calling it again, or in several
+    processes at once, does no harm. Returns the experiment's id.
 
-    Raises MissingDependency without MLflow, RegistryError where a store cannot be reached, and CallError for an
-    experiment that was deleted.
+    Raises MissingDependency without MLflow, RegistryError where a store cannot be reached, and CallError for
+    an experiment that was deleted.
     """
     require_mlflow()
     import mlflow
@@ -80,7 +83,9 @@ def init_mlflow(config: MLflowConfig | None = None) -> str:
         # Looks whether the stores are there, and lets MLflow create its tables, before anything uses them.
         MlflowRegistry(registry_uri or tracking_uri, tracking_uri, create=True)
     mlflow.set_tracking_uri(tracking_uri)
-    if registry_uri is not None:  # else MLflow derives it, and goes on deriving it when the tracking URI changes
+    if (
+        registry_uri is not None
+    ):  # else MLflow derives it, and goes on deriving it when the tracking URI changes
         mlflow.set_registry_uri(registry_uri)
     experiment = call("open the experiment", _ensure_experiment, config)
     call("open the experiment", mlflow.set_experiment, experiment_id=experiment.experiment_id)
@@ -89,7 +94,9 @@ def init_mlflow(config: MLflowConfig | None = None) -> str:
 
 @contextlib.contextmanager
 def _one_process_at_a_time(uri: str) -> Iterator[None]:
-    """MLflow creates a SQLite database in some fifty migrations, and two processes that do so at once break it."""
+    """MLflow creates a SQLite database in some fifty migrations, and two processes that do so at once break
+    it.
+    """
     try:
         import fcntl
     except ImportError:  # Windows
@@ -118,8 +125,8 @@ def _ensure_experiment(config: MLflowConfig) -> Any:
         found = client.get_experiment_by_name(name)
     if found.lifecycle_stage != "active":
         raise CallError(
-            f"the experiment {name!r} was deleted. Restore it with `mlflow experiments restore --experiment-id "
-            f"{found.experiment_id}`, or name another with MLFLOW_EXPERIMENT_NAME."
+            f"the experiment {name!r} was deleted. Restore it with `mlflow experiments restore "
+            f"--experiment-id {found.experiment_id}`, or name another with MLFLOW_EXPERIMENT_NAME."
         )
     return found
 
@@ -134,7 +141,9 @@ def connect(tracking_uri: str | None = None, registry_uri: str | None = None) ->
 
 
 def _anchored(uri: str) -> str:
-    """A relative SQLite path means another file after the next `chdir`, so what is remembered is an absolute one."""
+    """A relative SQLite path means another file after the next `chdir`, so what is remembered is an absolute
+    one.
+    """
     if not uri.startswith(_SQLITE) or uri.startswith(_SQLITE + "/") or ":memory:" in uri or uri == _SQLITE:
         return uri
     return f"{_SQLITE}{Path.cwd() / uri.removeprefix(_SQLITE)}"

@@ -51,7 +51,8 @@ def source_commit() -> str | None:
     try:
         answer = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git is on the path
-            capture_output=True, text=True, timeout=10, check=False, env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            capture_output=True, text=True, timeout=10, check=False, env={**os.environ,
+            "GIT_OPTIONAL_LOCKS": "0"},
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

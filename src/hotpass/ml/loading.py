@@ -1,7 +1,7 @@
 """Loads registered models: the alias first, the recorded digest checked, each version kept once it is loaded.
 
-After the first load of a version a call costs one registry request, which says whether another version has taken its
-place. What is returned is shared by all callers: do not fit or change it.
+After the first load of a version a call costs one registry request, which says whether another version has
+taken its place. What is returned is shared by all callers: do not fit or change it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ from hotpass.candidate import VersionFacts
 from hotpass.errors import ArtifactsChanged, CallError, NotFound
 from hotpass.ml.config import connect
 from hotpass.ml.serialization import SERIALIZATION_TAG, load_folder
+from hotpass.promotion import DIGEST_TAG
 from hotpass.registry.calls import call
 from hotpass.stages import ModelStage, alias_of, canonical
 
 if TYPE_CHECKING:
     from hotpass.registry.mlflow_registry import MlflowRegistry
-
-#: Version tags that hold the digest of the files: as registered, and as decided on when it was promoted.
-DIGEST_TAGS = ("hotpass.artifact_digest", "hotpass.decision_digest")
 
 #: So many versions are kept loaded in a process; those used least recently go first.
 MOST_LOADED = 16
@@ -48,14 +46,17 @@ def load_production_model(
     trusted_types: Iterable[str] = (),
     allow_cloudpickle: bool = False,
 ) -> Any:
-    """The scikit-learn model that holds `stage`: the version its alias points at, else the highest one in the stage.
+    """The scikit-learn model that holds `stage`: the version its alias points at, else the highest one in the
+    stage.
 
-    Raises NotFound, naming the versions and their stages, where none holds it; ArtifactsChanged where the files are not
-    those on record; CallError for a model that is not safe to load (see `trusted_types`, `allow_cloudpickle` in
-    `log_training_run`) or not scikit-learn's; RegistryError.
+    Raises NotFound, naming the versions and their stages, where none holds it; ArtifactsChanged where the
+    files are not those on record; CallError for a model that is not safe to load (see `trusted_types`,
+    `allow_cloudpickle` in `log_training_run`) or not scikit-learn's; RegistryError.
     """
     registry = connect(tracking_uri, registry_uri)
-    return _load(registry, _holder(registry, model_name, canonical(stage)), trusted_types, allow_cloudpickle).model
+    return _load(
+        registry, _holder(registry, model_name, canonical(stage)), trusted_types, allow_cloudpickle
+    ).model
 
 
 def load_model(
@@ -68,7 +69,9 @@ def load_model(
     trusted_types: Iterable[str] = (),
     allow_cloudpickle: bool = False,
 ) -> LoadedModel:
-    """As `load_production_model`, for `version` (a number, or "latest") where given, and says which version it is."""
+    """As `load_production_model`, for `version` (a number, or "latest") where given, and says which version
+    it is.
+    """
     registry = connect(tracking_uri, registry_uri)
     if version is None:
         facts = _holder(registry, model_name, canonical(stage))
@@ -99,7 +102,9 @@ def _holder(registry: MlflowRegistry, name: str, stage: str) -> VersionFacts:
 
 
 def _by_alias(store: Any, name: str, alias: str) -> VersionFacts | None:
-    """One request. None where there is no such alias, or no such model; which of them, the caller finds out."""
+    """One request. None where there is no such alias, or no such model; which of them, the caller finds
+    out.
+    """
     from mlflow.exceptions import MlflowException
 
     from hotpass.registry.convert import version_facts
@@ -128,10 +133,10 @@ def _load(
     registry: MlflowRegistry, facts: VersionFacts, trusted_types: Iterable[str], allow_cloudpickle: bool
 ) -> LoadedModel:
     trusted = frozenset(trusted_types)
-    recorded = tuple(facts.tags.get(tag, "") for tag in DIGEST_TAGS)
     key = (
-        registry.uri, facts.workspace, facts.model, facts.version, facts.created_at_ms, recorded, trusted,
-        allow_cloudpickle,
+        registry.uri, facts.workspace, facts.model, facts.version, facts.created_at_ms,
+        facts.tags.get(DIGEST_TAG),
+        trusted, allow_cloudpickle,
     )  # fmt: skip
     model = _LOADED.get(key, lambda: _from_files(registry, facts, trusted, allow_cloudpickle))
     return LoadedModel(model, facts.model, facts.version)
@@ -140,26 +145,28 @@ def _load(
 def _from_files(
     registry: MlflowRegistry, facts: VersionFacts, trusted: frozenset[str], allow_cloudpickle: bool
 ) -> Any:
-    recorded = {tag: facts.tags[tag] for tag in DIGEST_TAGS if facts.tags.get(tag)}
+    recorded = facts.tags.get(DIGEST_TAG)
     # A recorded opt-in counts only for the very files that it was recorded for.
     allowed = allow_cloudpickle or (bool(recorded) and facts.tags.get(SERIALIZATION_TAG) == "cloudpickle")
+    name = f"{facts.model} version {facts.version}"
     with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:
         # A copy of our own: what is checked is what is loaded, whatever happens to the store meanwhile.
         files = registry.download(facts, Path(folder))
-        name = f"{facts.model} version {facts.version}"
         if recorded:
             found = digest_of_folder(files)
-            for tag, digest in recorded.items():
-                if digest != found:
-                    raise ArtifactsChanged(
-                        f"the files of {name} have changed: their digest is {found[:12]}…, and {digest[:12]}… is on record "
-                        f"({tag}). It was not loaded. Put the files back, or roll back: hotpass rollback {facts.model}"
-                    )
+            if found != recorded:
+                raise ArtifactsChanged(
+                    f"the files of {name} have changed: their digest is {found[:12]}…, and {recorded[:12]}… "
+                    "is on record. It was not loaded. Put the files back, or roll back: hotpass rollback "
+                    f"{facts.model}"
+                )
         return load_folder(files, name, trusted, allow_cloudpickle=allowed)
 
 
 class _Loaded:
-    """Loaded models by key. Two threads that want the same one wait for one load; others do not wait for it."""
+    """Loaded models by key. Two threads that want the same one wait for one load; others do not wait for
+    it.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most

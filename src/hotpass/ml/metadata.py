@@ -19,13 +19,16 @@ def get_model_metadata(
 ) -> list[dict[str, Any]]:
     """One dict for each version, highest first; with `stage`, only those in it.
 
-    Keys: `name`, `version` (int), `stage`, `run_id`, `model_id`, `aliases` (list), `tags` (dict), `description`, `source`,
-    `created_at` and `updated_at` (UTC). Costs one request for a thousand versions and one for the model's aliases.
+    Keys: `name`, `version` (int), `stage`, `run_id`, `model_id`, `aliases` (list), `tags` (dict),
+    `description`, `source`, `created_at` and `updated_at` (UTC). Costs one request for a thousand versions
+    and one for the model's aliases.
 
     Raises NotFound, naming the models that exist, and RegistryError.
     """
     registry = connect(tracking_uri, registry_uri)
-    model = registry.model(model_name)  # a search leaves out the aliases, and is content with a name that there is not
+    model = registry.model(
+        model_name
+    )  # a search leaves out the aliases, and is content with a name that there is not
     wanted = None if stage is None else canonical(stage)
     aliases: dict[int, list[str]] = {}
     for alias, version in sorted(model.aliases.items()):
@@ -40,8 +43,10 @@ def get_model_metadata(
 def _as_dict(facts: VersionFacts, aliases: list[str]) -> dict[str, Any]:
     return {
         "name": facts.model, "version": facts.version, "stage": facts.stage, "run_id": facts.run_id,
-        "model_id": facts.model_id, "aliases": aliases, "tags": dict(facts.tags), "description": facts.description,
-        "source": facts.source, "created_at": _time(facts.created_at_ms), "updated_at": _time(facts.updated_at_ms),
+        "model_id": facts.model_id, "aliases": aliases, "tags": dict(facts.tags),
+        "description": facts.description,
+        "source": facts.source, "created_at": _time(facts.created_at_ms),
+        "updated_at": _time(facts.updated_at_ms),
     }  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""Promoting from a notebook or a training script: the same engine as `hotpass.promote`, under the guide's names."""
+"""Promoting from a notebook or a training script: the same engine as `hotpass.promote`, under the guide's
+names.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,11 @@ def promote_model(
     tracking_uri: str | None = None,
     actor: str | None = None,
 ) -> Decision:
-    """Judges the promotion, records the decision and, if it is allowed, moves the version; see `hotpass.promote`.
+    """Judges the promotion, records the decision and, if it is allowed, moves the version; see
+    `hotpass.promote`.
 
-    `version` is a number or "latest". Raises PromotionDenied (its subclass PromotionPending: not yet) where the policies do
-    not allow it.
+    `version` is a number or "latest". Raises PromotionDenied (its subclass PromotionPending: not yet) where
+    the policies do not allow it.
     """
     from hotpass.api import promote
 

@@ -17,11 +17,12 @@ from hotpass.errors import CallError
 def staged(
     own: Mapping[str, Any], given: Mapping[str, Any] | Sequence[str | Path] | None
 ) -> Iterator[Path | None]:
-    """A folder that holds all of them under their names, for the time of the block; None where there are none.
+    """A folder that holds all of them under their names, for the time of the block; None where there are
+    none.
 
-    Values are paths of files or folders, matplotlib figures (name them `.png` or `.svg`), pandas data frames (kept as
-    Parquet), and whatever JSON holds. `given` wins over `own` where both use a name. Raises CallError for a path that does
-    not exist and for a name outside the run.
+    Values are paths of files or folders, matplotlib figures (name them `.png` or `.svg`), pandas data frames
+    (kept as Parquet), and whatever JSON holds. `given` wins over `own` where both use a name. Raises
+    CallError for a path that does not exist and for a name outside the run.
     """
     if isinstance(given, str | Path):
         given = [given]

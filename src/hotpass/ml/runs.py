@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,24 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotpass.artifacts import digest_of_folder
 from hotpass.decimals import is_finite
 from hotpass.errors import CallError, RegistryError, TrainingRejected, mask
 from hotpass.ml import lineage
+from hotpass.ml.registration import check_name, register
 from hotpass.ml.run_artifacts import staged
 from hotpass.ml.serialization import SERIALIZATION_TAG, Format, choose_format
 from hotpass.ml.thresholds import missed, read_thresholds
 from hotpass.registry.calls import call, require_mlflow
-from hotpass.registry.convert import MODEL_FILE_TAG, model_file, model_file_tag
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REJECTED_TAG = "hotpass.rejected"
-DIGEST_TAG = "hotpass.artifact_digest"
 
-#: Tags and metadata longer than this stand in `metadata.json` alone: PostgreSQL refuses a run tag over 8,000 characters,
-#: and SQLite cuts it silently.
+#: Tags and metadata longer than this stand in `metadata.json` alone: PostgreSQL refuses a run tag over 8,000
+#: characters, and SQLite cuts it silently.
 LONGEST_TAG = 5000
 _PARAMS_A_REQUEST = 100
 _OURS = ("hotpass.", "mlflow.")
@@ -59,12 +56,18 @@ def log_training_run(
 ) -> str:
     """Logs a fitted scikit-learn model and everything around it; returns the id of the run.
 
-    `metadata` goes into `metadata.json` and, key by key, into tags of the run, where the gate `required_tags` finds it.
-    With `model_name` the model is registered. All further keyword arguments are those of `log_run`, and so is what is
-    raised.
+    `metadata` goes into `metadata.json` and, key by key, into tags of the run, where the gate `required_tags`
+    finds it. With `model_name` the model is registered. All further keyword arguments are those of `log_run`,
+    and so is what is raised.
     """
     return log_run(
-        model, params, metrics, metadata=metadata, model_name=model_name, input_example=input_example, **options
+        model,
+        params,
+        metrics,
+        metadata=metadata,
+        model_name=model_name,
+        input_example=input_example,
+        **options,
     ).run_id
 
 
@@ -91,24 +94,26 @@ def log_run(
 ) -> LoggedRun:
     """As `log_training_run`, and says what came of it.
 
-    The model is stored in MLflow's safe format (skops); `trusted_types` names types beyond the reviewed list, and
-    `allow_cloudpickle` opts in to the unsafe one, which is recorded as the tag `hotpass.serialization`. `artifacts` are
-    paths of files and folders, or a mapping from the name in the run to a path, a matplotlib figure, a data frame (kept
-    as Parquet), or anything that JSON holds. `training_frame` and `validation_frame` are logged as data sets, named
-    `training` and `validation` after `dataset_name`, with a digest of all rows; metrics count as measured on the
-    validation frame where there is one. `tags` go to the run and to the version. `metric_thresholds` are least values
-    (most values for losses), or `{"at_least": …, "at_most": …}`.
+    The model is stored in MLflow's safe format (skops); `trusted_types` names types beyond the reviewed list,
+    and `allow_cloudpickle` opts in to the unsafe one, which is recorded as the tag `hotpass.serialization`.
+    `artifacts` are paths of files and folders, or a mapping from the name in the run to a path, a matplotlib
+    figure, a data frame (kept as Parquet), or anything that JSON holds. `training_frame` and
+    `validation_frame` are logged as data sets, named `training` and `validation` after `dataset_name`, with a
+    digest of all rows; metrics count as measured on the validation frame where there is one. `tags` go to the
+    run and to the version. `metric_thresholds` are least values (most values for losses), or `{"at_least": …,
+    "at_most": …}`.
 
-    The signature, unless `signature` gives one (False: none), is inferred from `input_example`, with integers as floats
-    since only those can be missing.
+    The signature, unless `signature` gives one (False: none), is inferred from `input_example`, with integers
+    as floats since only those can be missing.
 
-    Raises TrainingRejected where a threshold is missed: the run and the model are logged with the reason, nothing is
-    registered. Raises CallError for a call that makes no sense, before anything is logged, and RegistryError.
+    Raises TrainingRejected where a threshold is missed: the run and the model are logged with the reason,
+    nothing is registered. Raises CallError for a call that makes no sense, before anything is logged, and
+    RegistryError.
     """
     require_mlflow()
     import mlflow
 
-    _check_name(model_name)
+    check_name(model_name)
     numbers = _numbers(metrics)
     limits = read_thresholds(metric_thresholds)
     run_tags = {**_as_tags("metadata", metadata), **_as_tags("tags", tags)}
@@ -140,15 +145,17 @@ def log_run(
                 mlflow.log_input(measured_on, context=context)
         example = _as_floats(input_example)
         info = _log_model(model, stored_as, _signature(model, example, signature), example)
-        _log_metrics(client, run_id, info.model_id, numbers, measured_on if validation_frame is not None else None)
+        _log_metrics(
+            client, run_id, info.model_id, numbers, measured_on if validation_frame is not None else None
+        )
     if reasons:
         raise TrainingRejected(
-            f"the model misses its thresholds, so it was not registered: {'; '.join(reasons)}. "
-            f"It is logged as run {run_id}."
+            f"the model misses its thresholds, so it was not registered: {'; '.join(reasons)}. It is logged "
+            f"as run {run_id}."
         )
     if model_name is None:
         return LoggedRun(run_id, info.model_id, stored_as.name)
-    version, digest = _register(info, model_name, stored_as, _as_tags("tags", tags), run_id)
+    version, digest = register(info, model_name, stored_as, _as_tags("tags", tags), run_id)
     return LoggedRun(run_id, info.model_id, stored_as.name, model_name, version, digest)
 
 
@@ -194,11 +201,15 @@ def _log_tags(run: Any, tags: Mapping[str, str]) -> None:
 
 
 def _log_metrics(client: Any, run_id: str, model_id: str, metrics: Mapping[str, float], dataset: Any) -> None:
-    """MLflow keeps a NaN of a LoggedModel as 0.0, which a gate would take for a measurement; so that goes to the run alone."""
+    """MLflow keeps a NaN of a LoggedModel as 0.0, which a gate would take for a measurement; so that goes to
+    the run alone.
+    """
     from mlflow.entities import Metric
 
     now_ms = int(time.time() * 1000)
-    of_dataset = {"dataset_name": dataset.name, "dataset_digest": dataset.digest} if dataset is not None else {}
+    of_dataset = (
+        {"dataset_name": dataset.name, "dataset_digest": dataset.digest} if dataset is not None else {}
+    )
     points = [
         Metric(name, value, now_ms, 0, model_id=model_id, run_id=run_id, **of_dataset)
         if is_finite(value)
@@ -214,8 +225,10 @@ def _log_model(model: Any, stored_as: Format, signature: Any, example: Any) -> A
 
     skops = stored_as.name == "skops"
     return call(
-        "log the model", mlflow.sklearn.log_model, model, name="model", signature=signature, input_example=example,
-        serialization_format=stored_as.name, skops_trusted_types=list(stored_as.trusted_types) if skops else None,
+        "log the model", mlflow.sklearn.log_model, model, name="model", signature=signature,
+        input_example=example,
+        serialization_format=stored_as.name,
+        skops_trusted_types=list(stored_as.trusted_types) if skops else None,
         # MLflow would find these out by loading the model in another process, which takes seconds.
         pip_requirements=_requirements() if skops and _only_known_packages(model) else None,
     )  # fmt: skip
@@ -250,51 +263,6 @@ def _signature(model: Any, example: Any, signature: Any) -> Any:
         raise CallError(f"the model cannot predict its own input_example: {error}") from error
 
 
-def _register(
-    info: Any, model_name: str, stored_as: Format, tags: Mapping[str, str], run_id: str
-) -> tuple[int, str]:
-    import mlflow
-
-    with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:
-        where = call("read back the model", mlflow.artifacts.download_artifacts, info.model_uri, dst_path=folder)
-        digest = digest_of_folder(where)
-        said = model_file_tag(model_file((Path(where) / "MLmodel").read_text(encoding="utf-8")))
-    tags = {**tags, DIGEST_TAG: digest, SERIALIZATION_TAG: stored_as.name}
-    try:
-        version = call(f"register model {model_name!r}", _create_version, info, model_name, tags, run_id, said)
-    except RegistryError as error:
-        raise RegistryError(f"{error}\nThe run is logged ({run_id}); only the registration failed.") from error
-    return version, digest
-
-
-def _create_version(
-    info: Any, model_name: str, tags: Mapping[str, str], run_id: str, model_file_said: str | None
-) -> int:
-    """What `mlflow.register_model` does, without its lines on stderr."""
-    import mlflow
-    from mlflow.exceptions import MlflowException
-    from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
-
-    client = mlflow.MlflowClient()
-    try:
-        client.create_registered_model(model_name)
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"):
-            raise
-    made = client.create_model_version(
-        model_name, info.model_uri, run_id, tags=dict(tags), model_id=info.model_id
-    )
-    versions = json.dumps([{"name": model_name, "version": made.version}])
-    said = {MODEL_FILE_TAG: model_file_said} if model_file_said else {}
-    client.set_logged_model_tags(info.model_id, {MLFLOW_MODEL_VERSIONS: versions, **said})
-    return int(made.version)
-
-
-def _check_name(model_name: str | None) -> None:
-    if model_name is not None and (not model_name.strip() or set(model_name) & set("/:")):
-        raise CallError(f"{model_name!r} is not a name for a model: it must not be empty, nor have '/' or ':' in it.")
-
-
 @contextlib.contextmanager
 def _as_registry_error(run: Any) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
@@ -307,15 +275,19 @@ def _as_registry_error(run: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps back what MLflow says about things that are as they should be: that there is no pip, which an environment
-    made by uv does not have, and that integers cannot be missing, which is why inputs are logged as floats."""
+    """Keeps back what MLflow says about things that are as they should be: that there is no pip, which an
+    environment made by uv does not have, and that integers cannot be missing, which is why inputs are logged
+    as floats.
+    """
     loggers = [logging.getLogger(name) for name in ("mlflow.utils.environment", "mlflow.models.model")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer", category=UserWarning)
+            warnings.filterwarnings(
+                "ignore", message="Hint: Inferred schema contains integer", category=UserWarning
+            )
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -1,7 +1,8 @@
-"""How models are stored and read back: skops with the reviewed list of types; cloudpickle only where somebody opted in.
+"""How models are stored and read back: skops with the reviewed list of types; cloudpickle only where somebody
+opted in.
 
-MLflow's own loader takes the list of trusted types from the model's own file, so a crafted model can trust itself. Here the
-list is ours.
+MLflow's own loader takes the list of trusted types from the model's own file, so a crafted model can trust
+itself. Here the list is ours.
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ class Format(NamedTuple):
     trusted_types: tuple[str, ...] = ()
 
 
-def choose_format(model: Any, trusted_types: Iterable[str] = (), *, allow_cloudpickle: bool = False) -> Format:
+def choose_format(
+    model: Any, trusted_types: Iterable[str] = (), *, allow_cloudpickle: bool = False
+) -> Format:
     """skops wherever the model fits; cloudpickle only with `allow_cloudpickle`.
 
-    Raises CallError, naming the types, for a model that needs types outside the reviewed list and `trusted_types`.
+    Raises CallError, naming the types, for a model that needs types outside the reviewed list and
+    `trusted_types`.
     """
     import skops.io
     from skops.io.exceptions import UnsupportedTypeException
@@ -45,8 +49,8 @@ def choose_format(model: Any, trusted_types: Iterable[str] = (), *, allow_cloudp
             return Format("cloudpickle")
         raise CallError(
             f"{type(model).__name__} cannot be stored in MLflow's safe format (skops): {error}\n"
-            "Functions and classes must stand at the top level of a module. Or opt in to allow_cloudpickle=True; whoever "
-            "loads such a model runs whatever its file says."
+            "Functions and classes must stand at the top level of a module. Or opt in to "
+            "allow_cloudpickle=True; whoever loads such a model runs whatever its file says."
         ) from error
     unknown = sorted(needed - TRUSTED_TYPES - set(trusted_types))
     if not unknown:
@@ -55,8 +59,8 @@ def choose_format(model: Any, trusted_types: Iterable[str] = (), *, allow_cloudp
         return Format("cloudpickle")
     raise CallError(
         f"{type(model).__name__} holds types outside the reviewed list: {', '.join(unknown)}.\n"
-        f"If you have looked at them, name them: trusted_types={unknown!r}; the same goes for loading. Or opt in to "
-        "allow_cloudpickle=True; whoever loads such a model runs whatever its file says."
+        f"If you have looked at them, name them: trusted_types={unknown!r}; the same goes for loading. Or "
+        "opt in to allow_cloudpickle=True; whoever loads such a model runs whatever its file says."
     )
 
 
@@ -65,8 +69,8 @@ def load_folder(
 ) -> Any:
     """The scikit-learn model in `folder`, which holds the files that MLflow wrote. `name` is for messages.
 
-    Raises CallError for another kind of model and for types that are not trusted, RegistryError for files that are missing
-    or damaged.
+    Raises CallError for another kind of model and for types that are not trusted, RegistryError for files
+    that are missing or damaged.
     """
     flavor = _sklearn_flavor(folder, name)
     file = (folder / str(flavor.get("pickled_model", ""))).resolve()
@@ -79,11 +83,15 @@ def load_folder(
         raise RegistryError(f"{name} is stored as {stored_as!r}, which this version of Hotpass does not know")
     if not allow_cloudpickle:
         raise CallError(
-            f"{name} is stored with {stored_as}, so loading it runs whatever its file says, and nothing on record allows "
-            "that. Pass allow_cloudpickle=True if you trust it, or train it again: the default format is safe."
+            f"{name} is stored with {stored_as}, so loading it runs whatever its file says, and nothing on "
+            "record allows that. Pass allow_cloudpickle=True if you trust it, or train it again: the "
+            "default format is safe."
         )
     if os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "").lower() in _REFUSED:
-        raise CallError(f"{name} is stored with {stored_as}, and MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids loading that.")
+        raise CallError(
+            f"{name} is stored with {stored_as}, and MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids loading "
+            "that."
+        )
     return _load_pickle(file, name)
 
 
@@ -97,7 +105,8 @@ def _sklearn_flavor(folder: Path, name: str) -> Mapping[str, Any]:
     if not isinstance(flavor, dict):
         kinds = ", ".join(sorted(flavors)) or "none"
         raise CallError(
-            f"{name} is not a scikit-learn model (its flavors: {kinds}). Load it with MLflow's own loader for that flavor."
+            f"{name} is not a scikit-learn model (its flavors: {kinds}). Load it with MLflow's own loader "
+            "for that flavor."
         )
     return flavor
 
@@ -112,11 +121,13 @@ def _load_skops(file: Path, name: str, trusted_types: Iterable[str]) -> Any:
         needed = set(skops.io.get_untrusted_types(file=file)) - TRUSTED_TYPES - set(trusted_types)
         unknown = sorted(needed)
         raise CallError(
-            f"{name} holds types outside the reviewed list: {', '.join(unknown)}. It was not loaded. If you have looked at "
-            f"them, pass trusted_types={unknown!r}."
+            f"{name} holds types outside the reviewed list: {', '.join(unknown)}. It was not loaded. If you "
+            f"have looked at them, pass trusted_types={unknown!r}."
         ) from None
     except Exception as error:
-        raise RegistryError(f"{name}: its model file cannot be read: {type(error).__name__}: {error}") from error
+        raise RegistryError(
+            f"{name}: its model file cannot be read: {type(error).__name__}: {error}"
+        ) from error
     check_trees(model)
     return model
 
@@ -128,4 +139,6 @@ def _load_pickle(file: Path, name: str) -> Any:
         with file.open("rb") as stream:
             return cloudpickle.load(stream)
     except Exception as error:
-        raise RegistryError(f"{name}: its model file cannot be read: {type(error).__name__}: {error}") from error
+        raise RegistryError(
+            f"{name}: its model file cannot be read: {type(error).__name__}: {error}"
+        ) from error

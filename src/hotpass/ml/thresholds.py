@@ -21,26 +21,32 @@ class Limit(NamedTuple):
 def read_thresholds(thresholds: Mapping[str, Any] | None) -> tuple[Limit, ...]:
     """`{"roc_auc": 0.7, "log_loss": {"at_most": 0.5}}` as limits.
 
-    A bare number is the least value of a metric that is better when higher, and the most of one that is better when lower.
-    Raises CallError where that is not known, and for a limit that is not a finite number.
+    A bare number is the least value of a metric that is better when higher, and the most of one that is
+    better when lower. Raises CallError where that is not known, and for a limit that is not a finite number.
     """
     return tuple(_limit(str(metric), given) for metric, given in (thresholds or {}).items())
 
 
 def missed(metrics: Mapping[str, float], limits: tuple[Limit, ...]) -> list[str]:
-    """One sentence for each limit that `metrics` misses; a metric that is missing, NaN or infinite misses it."""
+    """One sentence for each limit that `metrics` misses; a metric that is missing, NaN or infinite misses
+    it.
+    """
     reasons = []
     for metric, low, high in limits:
         value = metrics.get(metric)
         wanted = " and ".join(
-            f"{words} {number_text(limit)}" for words, limit in (("at least", low), ("at most", high)) if limit is not None
+            f"{words} {number_text(limit)}"
+            for words, limit in (("at least", low), ("at most", high))
+            if limit is not None
         )
         if value is None:
             known = ", ".join(sorted(metrics)) or "none"
             reasons.append(f"{metric} was not measured (measured: {known}), wanted {wanted}")
         elif not is_finite(value):
             reasons.append(f"{metric} is {value}, wanted {wanted}")
-        elif (low is not None and not at_least(value, low)) or (high is not None and not at_most(value, high)):
+        elif (low is not None and not at_least(value, low)) or (
+            high is not None and not at_most(value, high)
+        ):
             reasons.append(f"{metric} is {number_text(value)}, wanted {wanted}")
     return reasons
 
@@ -49,7 +55,10 @@ def _limit(metric: str, given: Any) -> Limit:
     if isinstance(given, Mapping):
         unknown = sorted(set(given) - {"at_least", "at_most"})
         if unknown or not given:
-            raise CallError(f"metric_thresholds: {metric} takes at_least and at_most, not {', '.join(unknown) or 'nothing'}.")
+            raise CallError(
+                f"metric_thresholds: {metric} takes at_least and at_most, not "
+                f"{', '.join(unknown) or 'nothing'}."
+            )
         return Limit(metric, _number(metric, given.get("at_least")), _number(metric, given.get("at_most")))
     number = _number(metric, given)
     if number is None:

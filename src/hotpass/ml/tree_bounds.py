@@ -1,8 +1,8 @@
 """Looks at every index inside the trees of a model that came from a file.
 
-scikit-learn follows the node indices of its trees without bounds checks (skops says so of `sklearn.tree._tree.Tree` and
-`TreePredictor`): a crafted file passes the type check and then reads outside of memory, or never ends. A real tree is
-built from the root down, so a child always comes after its parent.
+scikit-learn follows the node indices of its trees without bounds checks (skops says so of
+`sklearn.tree._tree.Tree` and `TreePredictor`): a crafted file passes the type check and then reads outside of
+memory, or never ends. A real tree is built from the root down, so a child always comes after its parent.
 """
 
 from __future__ import annotations
@@ -14,19 +14,24 @@ from hotpass.errors import RegistryError
 
 #: Estimators in these modules hand their trees the rows as they are, so all trees below one see its columns.
 _TREE_MODULES = (
-    "sklearn.tree.", "sklearn.ensemble._forest", "sklearn.ensemble._gb", "sklearn.ensemble._hist_gradient_boosting.",
-)  # fmt: skip
+    "sklearn.tree.",
+    "sklearn.ensemble._forest",
+    "sklearn.ensemble._gb",
+    "sklearn.ensemble._hist_gradient_boosting.",
+)
 
 
 def check_trees(model: Any) -> None:
-    """Raises RegistryError where a tree inside `model` points outside of itself, back, or at a column that is not there."""
+    """Raises RegistryError where a tree inside `model` points outside of itself, back, or at a column that is
+    not there.
+    """
     for tree, columns in _trees(model):
         is_predictor = type(tree).__name__ == "TreePredictor"
         wrong = _fault_of_predictor(tree, columns) if is_predictor else _fault_of_tree(tree, columns)
         if wrong:
             raise RegistryError(
-                f"the model's file holds a damaged or crafted tree: {wrong}. It was not used; train the model again, or "
-                "put its files back as they were."
+                f"the model's file holds a damaged or crafted tree: {wrong}. It was not used; train the "
+                "model again, or put its files back as they were."
             )
 
 

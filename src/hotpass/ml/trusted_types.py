@@ -1,13 +1,18 @@
-"""Types that a stored model may hold, beyond those that skops trusts by itself: the reviewed list, with reasons.
+"""Types that a stored model may hold, beyond those that skops trusts by itself: the reviewed list, with
+reasons.
 
-skops builds an object from a file only if every type in it is trusted. It trusts scikit-learn's public estimators, numpy
-arrays, scipy's sparse matrices and Python's containers; what fitted estimators hold besides is below. A type stands here
-only if making one from a file's contents runs no code that the file can choose. What is left out on purpose:
+skops builds an object from a file only if every type in it is trusted. It trusts scikit-learn's public
+estimators, numpy arrays, scipy's sparse matrices and Python's containers; what fitted estimators hold besides
+is below. A type stands here only if making one from a file's contents runs no code that the file can choose.
+What is left out on purpose:
 
-- `functools.partial`, functions, and everything that calls what it is given: the file would name the call. This is why
-  the default gradient boosting encodes categories itself; scikit-learn's `categorical_features=` stores a partial.
-- the search trees of nearest neighbours: indices that are followed unchecked, as in other trees, and nobody looks.
-- scorers (`TunedThresholdClassifierCV`) and Gaussian process kernels: reachable by `trusted_types=` where needed.
+- `functools.partial`, functions, and everything that calls what it is given: the file would name the call.
+  This is why the default gradient boosting encodes categories itself; scikit-learn's `categorical_features=`
+  stores a partial.
+- the search trees of nearest neighbours: indices that are followed unchecked, as in other trees, and nobody
+  looks.
+- scorers (`TunedThresholdClassifierCV`) and Gaussian process kernels: reachable by `trusted_types=` where
+  needed.
 - anything outside numpy, scipy and scikit-learn.
 """
 
@@ -16,15 +21,16 @@ from __future__ import annotations
 #: What encoders and imputers remember of the columns that they were fitted on. Inert.
 _DTYPES = ("numpy.dtype",)
 
-#: The nodes of fitted trees. They are inert, but scikit-learn follows the indices in them without looking, so that a
-#: crafted file could read outside of memory; `tree_bounds.check_trees` looks at every index after loading.
+#: The nodes of fitted trees. They are inert, but scikit-learn follows the indices in them without looking, so
+#: that a crafted file could read outside of memory; `tree_bounds.check_trees` looks at every index after
+#: loading.
 _TREES = (
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 
-#: Losses, links and bins inside (histogram) gradient boosting: numbers, and compiled formulas without state. skops trusts
-#: them from 0.14 on.
+#: Losses, links and bins inside (histogram) gradient boosting: numbers, and compiled formulas without state.
+#: skops trusts them from 0.14 on.
 _BOOSTING = (
     "sklearn._loss._loss.CyHalfBinomialLoss",
     "sklearn._loss._loss.CyExponentialLoss",

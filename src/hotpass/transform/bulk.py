@@ -54,12 +54,12 @@ def score_file(
 ) -> Scored:
     """Writes the leads of `source` into `target`, each with its score in a last column.
 
-    Formats go by the ends of the names: CSV, Parquet, XLSX, in any combination. A CSV file comes out with the separator and
-    the cells that it came with. Memory does not grow with the rows: it holds `chunk_rows` of them. `progress` is told the
-    rows done and how many there are, where known.
+    Formats go by the ends of the names: CSV, Parquet, XLSX, in any combination. A CSV file comes out with the
+    separator and the cells that it came with. Memory does not grow with the rows: it holds `chunk_rows` of
+    them. `progress` is told the rows done and how many there are, where known.
 
-    Raises CallError, and leaves no file behind, where `target` exists (unless `force`), where columns are missing, and
-    where a cell cannot be read.
+    Raises CallError, and leaves no file behind, where `target` exists (unless `force`), where columns are
+    missing, and where a cell cannot be read.
     """
     started = time.monotonic()
     manager = manager or create_manager(plugin_folders())
@@ -93,7 +93,9 @@ def _columns_of(model: Any) -> tuple[str, ...]:
 def _as_frame(
     table: pa.Table, wanted: Iterable[str], kinds: tuple[frozenset[str], frozenset[str]], is_text: bool
 ) -> tuple[pd.DataFrame, dict[str, pa.Array]]:
-    """The wanted columns that are there, as pandas has them, and those of a CSV file that the model reads as numbers."""
+    """The wanted columns that are there, as pandas has them, and those of a CSV file that the model reads as
+    numbers.
+    """
     numeric, text = kinds
     numbers: dict[str, pa.Array] = {}
     columns: dict[str, Any] = {}

@@ -24,20 +24,28 @@ def build_daily_list(
     scorer: LeadScorer | None = None,
     score_column: str = "score",
 ) -> pd.DataFrame:
-    """The best leads of `scored` (as `score_prospects` returns it), best first, with a column `rank` from 1 in front.
+    """The best leads of `scored` (as `score_prospects` returns it), best first, with a column `rank` from 1
+    in front.
 
     - `top`: how many in all (None: no limit); `min_score`: only leads with at least that score.
     - `exclude`: values of `id_column` to leave out, such as those called yesterday.
-    - `owner_column`, `per_owner`: at most so many leads for each owner or territory, each still ranked over all.
+    - `owner_column`, `per_owner`: at most so many leads for each owner or territory, each still ranked over
+      all.
     - `scorer`: adds a column `reasons` with the strongest signals of each lead.
 
-    Equal scores are ordered by `id_column` (as text), or without one in the order of `scored`, so that the same leads always
-    give the same list. Leads without a score are left out. Raises CallError for columns that are not there and for
-    limits that make no sense.
+    Equal scores are ordered by `id_column` (as text), or without one in the order of `scored`, so that the
+    same leads always give the same list. Leads without a score are left out. Raises CallError for columns
+    that are not there and for limits that make no sense.
     """
-    for name, column in (("score_column", score_column), ("id_column", id_column), ("owner_column", owner_column)):
+    for name, column in (
+        ("score_column", score_column),
+        ("id_column", id_column),
+        ("owner_column", owner_column),
+    ):
         if column is not None and column not in scored.columns:
-            raise CallError(f"{name}: there is no column {column!r}. There are: {', '.join(map(str, scored.columns))}")
+            raise CallError(
+                f"{name}: there is no column {column!r}. There are: {', '.join(map(str, scored.columns))}"
+            )
     for name, limit in (("top", top), ("per_owner", per_owner)):
         if limit is not None and limit < 1:
             raise CallError(f"{name} is {limit}; give 1 or more, or None for no limit.")

@@ -56,11 +56,15 @@ def _number_text(value: object) -> str:
 
 
 def as_text(column: pd.Series) -> pd.Series:
-    """Objects: the text of each value, NaN where it is missing. Raises CallError for cells that hold several values."""
+    """Objects: the text of each value, NaN where it is missing. Raises CallError for cells that hold several
+    values.
+    """
     values = column.astype("object")
     values = values.where(column.notna(), np.nan)
     if pd.api.types.infer_dtype(values, skipna=True) in _TEXT:
         return values
     if any(isinstance(value, list | dict | set | tuple | np.ndarray) for value in values):
-        raise CallError(f"the cells of {column.name} hold lists or the like. Spread them over columns, or leave it out.")
+        raise CallError(
+            f"the cells of {column.name} hold lists or the like. Spread them over columns, or leave it out."
+        )
     return values.map(str, na_action="ignore").astype("object")

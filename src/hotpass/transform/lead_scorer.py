@@ -27,8 +27,9 @@ _SLACK = 1e-9
 class LeadScorer:
     """The weighted mean of signals that lie in [0, 1]; so does the score.
 
-    Weights are made to sum to 1. A signal that is missing for a lead counts as 0: what is not known speaks for nobody. (Were
-    its weight shared among the others, a lead of which one good thing is known would come first.)
+    Weights are made to sum to 1. A signal that is missing for a lead counts as 0: what is not known speaks
+    for nobody. (Were its weight shared among the others, a lead of which one good thing is known would come
+    first.)
     """
 
     def __init__(self, weights: Mapping[str, float] | None = None) -> None:
@@ -36,7 +37,9 @@ class LeadScorer:
         given = dict(DEFAULT_WEIGHTS if weights is None else weights)
         wrong = [name for name, weight in given.items() if not math.isfinite(weight) or weight < 0]
         if wrong:
-            raise CallError(f"weights must be finite and not negative; these are not: {', '.join(map(str, wrong))}.")
+            raise CallError(
+                f"weights must be finite and not negative; these are not: {', '.join(map(str, wrong))}."
+            )
         total = math.fsum(given.values())
         if not total > 0:
             raise CallError("at least one weight must be above 0.")
@@ -51,11 +54,13 @@ class LeadScorer:
         missing = [name for name in self.weights if name not in frame.columns]
         if missing:
             raise CallError(
-                f"these signals are not among the columns: {', '.join(missing)}. Add them, or score by others: "
+                f"these signals are not among the columns: {', '.join(missing)}. Add them, or score by "
+                "others: "
                 "LeadScorer({signal: weight, …})"
             )
         return pd.DataFrame(
-            {name: self._signal(frame[name]) * weight for name, weight in self.weights.items()}, index=frame.index
+            {name: self._signal(frame[name]) * weight for name, weight in self.weights.items()},
+            index=frame.index,
         )
 
     def score(self, frame: pd.DataFrame) -> pd.Series:
@@ -77,8 +82,8 @@ class LeadScorer:
         outside = (values < -_SLACK) | (values > 1 + _SLACK)
         if outside.any():
             raise CallError(
-                f"the signal {column.name} must lie in [0, 1]; {int(outside.sum())} rows lie outside, for example "
-                f"{values[outside].iloc[0]:g}. Scale it first."
+                f"the signal {column.name} must lie in [0, 1]; {int(outside.sum())} rows lie outside, for "
+                f"example {values[outside].iloc[0]:g}. Scale it first."
             )
         return values.clip(0.0, 1.0).fillna(0.0)
 

@@ -35,10 +35,11 @@ def column_names(model: Any) -> tuple[str, ...]:
 
 
 def columns_by_kind(model: Any) -> tuple[frozenset[str], frozenset[str]]:
-    """Names of the columns that the model reads as numbers and as text; those of which it cannot be told are in neither.
+    """Names of the columns that the model reads as numbers and as text; those of which it cannot be told are
+    in neither.
 
-    Told by the ColumnTransformer in front: a step that learnt categories which are text reads text, every other step in it
-    numbers.
+    Told by the ColumnTransformer in front: a step that learnt categories which are text reads text, every
+    other step in it numbers.
     """
     numeric: set[str] = set()
     text: set[str] = set()
@@ -64,7 +65,9 @@ def _column(column: pd.Series, numeric: frozenset[str], text: frozenset[str]) ->
 
 
 def _column_transformers(model: Any) -> Iterator[Any]:
-    """The column transformers that see the columns as they come: the model itself, or the first step of a pipeline."""
+    """The column transformers that see the columns as they come: the model itself, or the first step of a
+    pipeline.
+    """
     if hasattr(model, "transformers_"):
         yield model
     elif getattr(model, "steps", None):

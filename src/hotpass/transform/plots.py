@@ -53,7 +53,9 @@ def _calibration(won: np.ndarray, scores: np.ndarray, subtitle: str) -> Any:
     share_won, mean_score = calibration_curve(won, scores, n_bins=10, strategy="quantile")
     figure, axes = _axes("Calibration", subtitle, "mean score (tenths of the leads)", "share that was won")
     axes.plot([0, 1], [0, 1], linestyle=":", color="gray", label="perfect")
-    axes.plot(mean_score, share_won, marker="o", label=f"model, Brier score {brier_score_loss(won, scores):.3f}")
+    axes.plot(
+        mean_score, share_won, marker="o", label=f"model, Brier score {brier_score_loss(won, scores):.3f}"
+    )
     axes.legend(loc="upper left")
     return figure
 
@@ -65,6 +67,10 @@ def _axes(title: str, subtitle: str, x: str, y: str) -> tuple[Any, Any]:
     figure = Figure(figsize=_SIZE, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(
-        title=f"{title}\n{subtitle}" if subtitle else title, xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.02)
+        title=f"{title}\n{subtitle}" if subtitle else title,
+        xlabel=x,
+        ylabel=y,
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
     )
     return figure, axes

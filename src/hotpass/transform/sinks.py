@@ -1,4 +1,6 @@
-"""Scored leads into a file, chunk by chunk. The file appears under its name when it is complete, or not at all."""
+"""Scored leads into a file, chunk by chunk. The file appears under its name when it is complete, or not at
+all.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def open_sink(path: Path, *, force: bool = False, separator: str = ",") -> Itera
 
 @contextmanager
 def _csv(part: Path, separator: str) -> Iterator[Write]:
-    """Cells are quoted only in chunks where one has to be; what a spreadsheet takes for a formula stays as it is."""
+    """Cells are quoted only in chunks where one has to be; what a spreadsheet takes for a formula stays as it
+    is.
+    """
     from pyarrow import csv as arrow_csv
 
     bare = arrow_csv.WriteOptions(include_header=False, delimiter=separator, quoting_style="none")
@@ -102,7 +106,8 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
         return table.cast(schema)
     except pa.ArrowInvalid as error:
         raise CallError(
-            f"a column changes its kind within the sheet, which Parquet cannot hold: {error}. Write .xlsx or .csv instead."
+            f"a column changes its kind within the sheet, which Parquet cannot hold: {error}. Write .xlsx "
+            "or .csv instead."
         ) from error
 
 
@@ -117,7 +122,8 @@ def _xlsx(part: Path, separator: str) -> Iterator[Write]:
     count = 0
 
     def text(value: str) -> Any:
-        # A lead's name can begin with "="; as a formula it would run on the machine of whoever opens the list.
+        # A lead's name can begin with "="; as a formula it would run on the machine of whoever opens the
+        # list.
         cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value))
         cell.data_type = "s"
         return cell
@@ -129,7 +135,9 @@ def _xlsx(part: Path, separator: str) -> Iterator[Write]:
             count = 1
         count += table.num_rows
         if count > _SHEET_ROWS:
-            raise CallError(f"an Excel sheet holds {_SHEET_ROWS - 1:,} leads, and there are more. Write .csv or .parquet.")
+            raise CallError(
+                f"an Excel sheet holds {_SHEET_ROWS - 1:,} leads, and there are more. Write .csv or .parquet."
+            )
         columns = [_cells(column, text) for column in table.columns]
         for row in zip(*columns, strict=True):
             sheet.append(row)

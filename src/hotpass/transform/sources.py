@@ -1,7 +1,7 @@
 """Leads in chunks, from files of any size: each chunk an Arrow table, one in memory at a time.
 
-CSV cells are kept as the text that they are, so that what is only passed through (a phone number with a leading zero) comes
-out as it went in; the columns that a model reads are parsed for the model.
+CSV cells are kept as the text that they are, so that what is only passed through (a phone number with a
+leading zero) comes out as it went in; the columns that a model reads are parsed for the model.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ import pyarrow as pa
 from hotpass.errors import CallError
 from hotpass.transform.tables import check_header, check_readable, csv_shape, format_of
 
-#: Bytes of a CSV file parsed at a time. Arrow reads up to 32 blocks ahead, so memory holds 16 MiB of the file.
+#: Bytes of a CSV file parsed at a time. Arrow reads up to 32 blocks ahead, so memory holds 16 MiB of the
+#: file.
 _BLOCK = 512 * 1024
 
 
 class Source(NamedTuple):
-    """An open file. `rows` is how many there are, or about; None where it does not say. `is_text`: all columns are."""
+    """An open file. `rows` is how many there are, or about; None where it does not say. `is_text`: all
+    columns are.
+    """
 
     columns: tuple[str, ...]
     rows: int | None
@@ -32,7 +35,9 @@ class Source(NamedTuple):
 
 @contextmanager
 def open_source(path: Path, chunk_rows: int, encoding: str = "utf-8") -> Iterator[Source]:
-    """Opens `path` by the end of its name. Raises CallError, also while chunks are taken, where it cannot be read."""
+    """Opens `path` by the end of its name. Raises CallError, also while chunks are taken, where it cannot be
+    read.
+    """
     check_readable(path)
     if chunk_rows < 1:
         raise CallError(f"a chunk of {chunk_rows} rows is none; give 1 or more.")
@@ -92,7 +97,9 @@ def _xlsx(path: Path, chunk_rows: int, encoding: str) -> Iterator[Source]:
         book.close()
 
 
-def _tables_of_rows(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]], chunk_rows: int) -> Iterator[pa.Table]:
+def _tables_of_rows(
+    names: tuple[str, ...], rows: Iterable[tuple[Any, ...]], chunk_rows: int
+) -> Iterator[pa.Table]:
     waiting: list[tuple[Any, ...]] = []
     for row in rows:
         if all(cell is None for cell in row):
@@ -110,7 +117,9 @@ def _table_of_rows(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> pa.Ta
 
 
 def _array(cells: tuple[Any, ...]) -> pa.Array:
-    """One type for a column of a sheet, whose cells each have their own: text where they do not agree, or are empty."""
+    """One type for a column of a sheet, whose cells each have their own: text where they do not agree, or are
+    empty.
+    """
     try:
         array = pa.array(cells)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
@@ -146,7 +155,13 @@ def _reading(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, zipfile.BadZipFile, InvalidFileException, KeyError, UnicodeDecodeError) as error:
+    except (
+        pa.ArrowException,
+        zipfile.BadZipFile,
+        InvalidFileException,
+        KeyError,
+        UnicodeDecodeError,
+    ) as error:
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = " Name its encoding, for example cp1252 for files of Excel." if "UTF8" in text.upper() else ""
         raise CallError(f"{path} cannot be read as {format_of(path).upper()}: {text}.{hint}") from error

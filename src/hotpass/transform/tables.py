@@ -13,14 +13,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Format by the end of a file's name.
-FORMATS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "xlsx",
+}
 
-#: Cells of a CSV file that stand for a missing value: those that pandas takes by default. Training and scoring share the
-#: list, so that a cell means the same to both.
+#: Cells of a CSV file that stand for a missing value: those that pandas takes by default. Training and
+#: scoring share the list, so that a cell means the same to both.
 MISSING = (
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
-    "NULL", "NaN", "None", "n/a", "nan", "null",
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
+    "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
+
 
 _SEPARATORS = ";,\t|"
 _SAMPLE = 64 * 1024  # bytes
@@ -48,7 +56,9 @@ def csv_shape(path: Path, encoding: str = "utf-8") -> CsvShape:
         start = stream.read(_SAMPLE)
     try:
         # The sample may end within a character, which only the last line is concerned by.
-        text = start.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding, errors="strict")
+        text = start.decode(
+            "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding, errors="strict"
+        )
     except UnicodeDecodeError as error:
         if error.end < len(start) - 4:
             raise CallError(
@@ -96,7 +106,9 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     if path.is_dir():
         raise CallError(f"{path} is a folder; name a file.")
     if not force and path.exists():
-        raise CallError(f"{path} exists. Name another file, or allow it to be replaced: --force (force=True).")
+        raise CallError(
+            f"{path} exists. Name another file, or allow it to be replaced: --force (force=True)."
+        )
 
 
 def read_table(path: Path, encoding: str = "utf-8") -> pd.DataFrame:
@@ -112,7 +124,12 @@ def read_table(path: Path, encoding: str = "utf-8") -> pd.DataFrame:
             return pd.read_excel(path, keep_default_na=False, na_values=list(MISSING))
         shape = csv_shape(path, encoding)
         return pd.read_csv(
-            path, sep=shape.separator, encoding=encoding, keep_default_na=False, na_values=list(MISSING), low_memory=False
+            path,
+            sep=shape.separator,
+            encoding=encoding,
+            keep_default_na=False,
+            na_values=list(MISSING),
+            low_memory=False,
         )
     except CallError:
         raise

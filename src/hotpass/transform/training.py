@@ -46,26 +46,30 @@ def train_lead_scoring_model(
 ) -> TrainingResult:
     """Trains a model that gives each lead its chance of being won, and measures it on other rows.
 
-    `dataset` has a row for each lead; `target_column` says 1 or 0 (yes or no) for those whose end is known; all other
-    columns, or `feature_columns`, are learnt from: numbers, text and missing values alike. `estimator` is
-    `logistic_regression`, `gradient_boosting`, a name that a plugin knows, or a scikit-learn classifier.
+    `dataset` has a row for each lead; `target_column` says 1 or 0 (yes or no) for those whose end is known;
+    all other columns, or `feature_columns`, are learnt from: numbers, text and missing values alike.
+    `estimator` is `logistic_regression`, `gradient_boosting`, a name that a plugin knows, or a scikit-learn
+    classifier.
 
     The metrics `roc_auc`, `average_precision`, `precision`, `recall`, `brier_score` and `log_loss` rest on
-    `validation_size` of the rows, held out with the classes in the same shares. Where that would leave fewer than 5 leads
-    of the rarer class to judge by, they rest on all rows instead, each judged by a model fitted without it; a warning and
-    the parameter `validation_method` say so. Precision and recall hold at the parameter `decision_threshold`, chosen for
-    the best F1 on rows that they are not measured on. `result.rows` has the counts. `metrics_path` gets all of this as JSON.
+    `validation_size` of the rows, held out with the classes in the same shares. Where that would leave fewer
+    than 5 leads of the rarer class to judge by, they rest on all rows instead, each judged by a model fitted
+    without it; a warning and the parameter `validation_method` say so. Precision and recall hold at the
+    parameter `decision_threshold`, chosen for the best F1 on rows that they are not measured on.
+    `result.rows` has the counts. `metrics_path` gets all of this as JSON.
 
-    With `enable_mlflow` the run is logged where MLflow points (`init_mlflow()` is called if no experiment was chosen) and
-    the model is registered as `mlflow_model_name` (None: not registered); `metric_thresholds`, `metadata`, `tags`,
-    `dataset_name`, `dataset_source`, `trusted_types` and `allow_cloudpickle` are those of `hotpass.ml.log_run`. Plots and
-    the validation rows are kept with the run.
+    With `enable_mlflow` the run is logged where MLflow points (`init_mlflow()` is called if no experiment was
+    chosen) and the model is registered as `mlflow_model_name` (None: not registered); `metric_thresholds`,
+    `metadata`, `tags`, `dataset_name`, `dataset_source`, `trusted_types` and `allow_cloudpickle` are those of
+    `hotpass.ml.log_run`. Plots and the validation rows are kept with the run.
 
-    Raises CallError for data that nothing can be learnt from; TrainingRejected, which is a RuntimeError, for a model that
-    misses a threshold (logged, not registered); RegistryError.
+    Raises CallError for data that nothing can be learnt from; TrainingRejected, which is a RuntimeError, for
+    a model that misses a threshold (logged, not registered); RegistryError.
     """
     limits = read_thresholds(metric_thresholds)
-    request = TrainingRequest(dataset, target_column, feature_columns, estimator, validation_size, random_state)
+    request = TrainingRequest(
+        dataset, target_column, feature_columns, estimator, validation_size, random_state
+    )
     result = _train(manager or create_manager(plugin_folders()), request)
     if metrics_path is not None:
         write_metrics(result, Path(metrics_path))
@@ -87,7 +91,8 @@ def _train(manager: pluggy.PluginManager, request: TrainingRequest) -> TrainingR
         raise CallError(f"no plugin trains {request.estimator!r}; is the plugin that does installed?")
     if not isinstance(result, TrainingResult):
         raise PluginError(
-            f"a plugin's hotpass_train returned a {type(result).__name__}; it must return a TrainingResult, or None."
+            f"a plugin's hotpass_train returned a {type(result).__name__}; it must return a TrainingResult, "
+            "or None."
         )
     return result
 
@@ -137,8 +142,9 @@ def _example(result: TrainingResult) -> pd.DataFrame | None:
 
 
 def _artifacts(result: TrainingResult) -> dict[str, Any]:
-    """Plots, and the rows that the metrics rest on. Rows that the model has seen go under another name, so that nobody
-    judges it by them again."""
+    """Plots, and the rows that the metrics rest on. Rows that the model has seen go under another name, so
+    that nobody judges it by them again.
+    """
     if result.validation_frame is None or result.validation_scores is None:
         return {}
     from hotpass.transform.plots import validation_plots

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
-from support.leads import made_up
 
 import hotpass
 from hotpass.errors import CallError
@@ -19,6 +18,7 @@ from hotpass.transform.lead_scorer import LeadScorer
 from hotpass.transform.model_inputs import columns_by_kind
 from hotpass_scoring.scorer import score
 from hotpass_training.trainer import train
+from support.leads import made_up
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +59,15 @@ def test_a_category_that_looks_like_a_number_stays_a_category():
     assert columns_by_kind(fitted) == ({"calls", "income"}, {"branch"})
     as_text = LEADS.assign(branch=["1", "3"])
     as_numbers = LEADS.assign(branch=[1, 3])
-    np.testing.assert_array_equal(score(ScoringRequest(fitted, as_numbers)), score(ScoringRequest(fitted, as_text)))
+    np.testing.assert_array_equal(
+        score(ScoringRequest(fitted, as_numbers)), score(ScoringRequest(fitted, as_text))
+    )
 
 
 def test_all_missing_columns_are_named_in_one_error(model):
-    with pytest.raises(CallError, match=r"not there: income, branch\. Did you mean incomes\? There are: calls, incomes"):
+    with pytest.raises(
+        CallError, match=r"not there: income, branch\. Did you mean incomes\? There are: calls, incomes"
+    ):
         score(ScoringRequest(model, LEADS[["calls"]].assign(incomes=1.0)))
 
 
@@ -75,7 +79,10 @@ def test_text_where_a_number_must_be_is_named(model):
 def test_a_calibrated_pipeline_is_read_through():
     table = made_up()
     fitted = CalibratedClassifierCV(train(TrainingRequest(table, "won")).model, cv=3)
-    fitted.fit(table[["calls", "income", "branch"]].astype({"branch": object}).fillna({"branch": np.nan}), table["won"])
+    fitted.fit(
+        table[["calls", "income", "branch"]].astype({"branch": object}).fillna({"branch": np.nan}),
+        table["won"],
+    )
     assert columns_by_kind(fitted)[1] == {"branch"}
     assert len(score(ScoringRequest(fitted, LEADS))) == 2
 

@@ -81,5 +81,6 @@ def test_identifiers_and_empty_columns_are_pointed_out():
     table = pd.DataFrame({"email": [f"{n}@example.com" for n in range(60)], "fax": [None] * 60})
     _, _, warnings = prepare(table, ["email", "fax"])
     assert warnings == [
-        "email is different in nearly every row; if it is an identifier, leave it out.", "fax has no value at all.",
+        "email is different in nearly every row; if it is an identifier, leave it out.", "fax has no value "
+        "at all.",
     ]  # fmt: skip

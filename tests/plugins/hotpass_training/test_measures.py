@@ -21,7 +21,9 @@ def test_metrics_by_hand():
     assert found["average_precision"] == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
     assert found["precision"] == found["recall"] == 0.5
     assert found["brier_score"] == pytest.approx((0.1**2 + 0.6**2 + 0.6**2 + 0.1**2) / 4)
-    assert found["log_loss"] == pytest.approx(-(math.log(0.9) + math.log(0.4) + math.log(0.4) + math.log(0.9)) / 4)
+    assert found["log_loss"] == pytest.approx(
+        -(math.log(0.9) + math.log(0.4) + math.log(0.4) + math.log(0.9)) / 4
+    )
 
 
 def test_precision_is_nan_where_nothing_is_called_won():
@@ -30,7 +32,11 @@ def test_precision_is_nan_where_nothing_is_called_won():
     assert found["recall"] == 0.0
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=2).filter(lambda rows: len({w for w, _ in rows}) == 2))
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=2).filter(
+        lambda rows: len({w for w, _ in rows}) == 2
+    )
+)
 def test_no_other_threshold_has_a_better_f1(rows):
     won, scores = np.array([w for w, _ in rows], dtype=int), np.array([s for _, s in rows]) / 10
     best = f1_score(won, scores >= best_threshold(won, scores), zero_division=0.0)

@@ -13,7 +13,8 @@ from hotpass_training.target import read_target
 @pytest.mark.parametrize(
     "values",
     [
-        [1, 0, 1], [1.0, 0.0, 1.0], [True, False, True], ["yes", "no", "yes"], ["Yes", " NO ", "y"], ["t", "false", "TRUE"],
+        [1, 0, 1], [1.0, 0.0, 1.0], [True, False, True], ["yes", "no", "yes"], ["Yes", " NO ", "y"], ["t",
+        "false", "TRUE"],
         pd.array([1, 0, 1], dtype="Int64"), pd.array([True, False, True], dtype="boolean"),
         pd.Categorical(["Yes", "No", "Yes"]), ["1", "0", "1"],
     ],

@@ -13,13 +13,13 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
-from support.leads import FOUR_ROWS, bank_marketing, made_up
 
 import hotpass
 from hotpass.errors import CallError
 from hotpass.plugins import create_manager, register
 from hotpass.requests import TrainingRequest, TrainingResult
 from hotpass_training.trainer import train
+from support.leads import FOUR_ROWS, bank_marketing, made_up
 
 
 def test_four_rows_have_a_sound_answer():
@@ -92,7 +92,8 @@ def test_the_data_set_is_not_changed():
 def test_new_categories_and_missing_values_never_stop_it_from_scoring(estimator):
     result = train(TrainingRequest(made_up(), "won", estimator=estimator))
     rows = pd.DataFrame({
-        "calls": [np.nan, 3.0, 5.0], "income": [np.nan, np.nan, 1e9], "branch": ["never seen", np.nan, "trade"],
+        "calls": [np.nan, 3.0, 5.0], "income": [np.nan, np.nan, 1e9], "branch": ["never seen", np.nan,
+        "trade"],
     })  # fmt: skip
     scores = result.model.predict_proba(rows)[:, 1]
     assert np.isfinite(scores).all()
@@ -145,12 +146,18 @@ def test_a_pipeline_of_ones_own_keeps_its_treatment_of_the_columns():
 @pytest.mark.parametrize(
     ("estimator", "says"),
     [
-        ("random_forest", "no plugin knows an estimator 'random_forest'. Built in are logistic_regression and"),
+        (
+            "random_forest",
+            "no plugin knows an estimator 'random_forest'. Built in are logistic_regression and",
+        ),
         (LogisticRegression, r"pass an instance: LogisticRegression\(\)"),
         (LinearRegression(), "not a scikit-learn classifier"),
         (object(), "not a scikit-learn classifier"),
         (LinearSVC(), r"Wrap it: CalibratedClassifierCV\(LinearSVC\(\)\)"),
-        (VotingClassifier([("a", LogisticRegression())], voting="hard"), "VotingClassifier gives no probabilities"),
+        (
+            VotingClassifier([("a", LogisticRegression())], voting="hard"),
+            "VotingClassifier gives no probabilities",
+        ),
         (SVC(kernel="none such"), "SVC.*cannot be trained on this"),
         (LogisticRegression(C=-1), "cannot be trained on this: .*'C' parameter"),
     ],

@@ -54,7 +54,9 @@ def test_the_threshold_does_not_come_from_the_rows_it_is_measured_on():
     np.testing.assert_array_equal(judged.called, judged.scores >= judged.threshold)
 
 
-@pytest.mark.parametrize(("lost", "won", "folds"), [(2, 2, 2), (50, 3, 3), (4, 60, 4), (500, 20, 5), (12, 12, 5)])
+@pytest.mark.parametrize(
+    ("lost", "won", "folds"), [(2, 2, 2), (50, 3, 3), (4, 60, 4), (500, 20, 5), (12, 12, 5)]
+)
 def test_too_few_of_a_kind_are_judged_out_of_fold(lost, won, folds):
     judged, target = judge(lost, won)
     assert judged.method == OUT_OF_FOLD
