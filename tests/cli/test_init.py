@@ -69,7 +69,8 @@ def test_it_writes_over_nothing(hotpass: Hotpass) -> None:
 
     assert ran.code == 2
     assert ran.err == (
-        "Error: policies/lead_scoring.yaml, policies/policy.schema.json are there already; nothing was written. "
+        "Error: policies/lead_scoring.yaml, policies/policy.schema.json are there already; nothing was "
+        "written. "
         "Name another folder, or move them away.\n"
     )
     assert Path("policies/lead_scoring.yaml").read_text() == "mine"
