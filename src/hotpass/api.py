@@ -38,6 +38,9 @@ from hotpass.verdicts import Decision, Json
 if TYPE_CHECKING:
     import pluggy
 
+#: Where runs and models are if nobody says.
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+
 Version = int | str
 Policies = PolicySet | str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 
@@ -295,8 +298,12 @@ def uris(registry_uri: str | None = None, tracking_uri: str | None = None) -> tu
     require_mlflow()
     import mlflow
 
-    tracking = tracking_uri or mlflow.get_tracking_uri()
-    registry = registry_uri or (tracking if tracking_uri else mlflow.get_registry_uri())
+    def found(uri: str) -> str:
+        # MLflow's own default can be a folder of files, and training never goes there (`MLflowConfig`).
+        return DEFAULT_TRACKING_URI if uri.startswith("file:") and not mlflow.is_tracking_uri_set() else uri
+
+    tracking = tracking_uri or found(mlflow.get_tracking_uri())
+    registry = registry_uri or (tracking if tracking_uri else found(mlflow.get_registry_uri()))
     return registry, tracking_uri or (
         registry_uri if registry_uri and not mlflow.is_tracking_uri_set() else tracking
     )

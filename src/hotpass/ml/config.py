@@ -14,14 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotpass.api import uris
+from hotpass.api import DEFAULT_TRACKING_URI, uris
 from hotpass.errors import CallError, mask
 from hotpass.registry.calls import call, require_mlflow
 
 if TYPE_CHECKING:
     from hotpass.registry.mlflow_registry import MlflowRegistry
 
-DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 DEFAULT_EXPERIMENT = "lead_scoring"
 _SQLITE = "sqlite:///"
 
