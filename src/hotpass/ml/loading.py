@@ -18,8 +18,8 @@ from hotpass.candidate import VersionFacts
 from hotpass.errors import ArtifactsChanged, CallError, NotFound
 from hotpass.ml.config import connect
 from hotpass.ml.serialization import SERIALIZATION_TAG, load_folder
-from hotpass.promotion import DIGEST_TAG
 from hotpass.registry.calls import call
+from hotpass.registry.mlflow_registry import DIGEST_TAG
 from hotpass.stages import ModelStage, alias_of, canonical
 
 if TYPE_CHECKING:

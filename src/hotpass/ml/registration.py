@@ -11,9 +11,9 @@ from typing import Any
 from hotpass.artifacts import digest_of_folder
 from hotpass.errors import CallError, RegistryError
 from hotpass.ml.serialization import SERIALIZATION_TAG, Format
-from hotpass.promotion import DIGEST_TAG
 from hotpass.registry.calls import call
 from hotpass.registry.convert import MODEL_FILE_TAG, model_file, model_file_tag
+from hotpass.registry.mlflow_registry import DIGEST_TAG
 
 
 def register(
