@@ -16,10 +16,13 @@ from hypothesis import settings
 
 from support.proxy import Proxy, proxied
 from support.servers import Server, alias_only_server, mlflow_server
-from support.stores import Postgres, Store, forget_engines, sqlite_copy, sqlite_template
+from support.stores import Postgres, Store, forget_engines, forget_stores, sqlite_copy, sqlite_template
 
 #: The environment as it was given, for the few tests that run uv or pip.
 GIVEN_ENVIRONMENT: Mapping[str, str] = dict(os.environ)
+
+#: MLflow keeps stores by URI, and this one means another database in every working directory.
+RELATIVE = "sqlite:///mlflow.db"
 
 FOREIGN = ("HOTPASS_", "MLFLOW_", "_MLFLOW_", "DATABRICKS_")
 #: Variables that make Typer and Rich write colours into a pipe.
@@ -99,6 +102,7 @@ def _reset_mlflow() -> None:
         registry._registry_uri = None
         os.environ.pop("MLFLOW_TRACKING_URI", None)
         os.environ.pop("MLFLOW_REGISTRY_URI", None)
+        forget_stores(RELATIVE)
 
 
 def _use(store: Store, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Store:

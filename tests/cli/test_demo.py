@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import Hotpass
+from support.pages import blocks
 
 HOTPASS = Path(sys.executable).with_name("hotpass")
 
@@ -61,6 +62,24 @@ def test_it_tells_the_whole_story(in_a_pipe: tuple[Path, str]) -> None:
         found = re.compile(words).search(text, place)
         assert found, f"{words} is missing, or comes too early"
         place = found.end()
+
+
+def alike(line: str) -> str:
+    """`line` without what differs from run to run: ids, times, a metric's digits after the second."""
+    line = re.sub(r"\b[0-9a-f]{8}\b", "ID", line)
+    line = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in \ds\)", "THEN", line)
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", re.sub(r"for \ds of 5s", "for SOME of 5s", line))
+
+
+def test_what_the_readme_quotes_is_what_it_prints(in_a_pipe: tuple[Path, str]) -> None:
+    (quoted,) = [block.text for block in blocks() if block.language == "text"]
+    printed = [alike(line) for line in in_a_pipe[1].splitlines()]
+
+    place = 0
+    for line in map(alike, quoted.splitlines()):
+        if line != "...":
+            assert line in printed[place:], f"not printed, or too early: {line}"
+            place += printed[place:].index(line) + 1
 
 
 def test_a_pipe_gets_plain_text(in_a_pipe: tuple[Path, str]) -> None:

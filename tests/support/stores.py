@@ -162,6 +162,19 @@ def forget_engines(uri: str) -> None:
             engine.dispose()
 
 
+def forget_stores(uri: str) -> None:
+    """Makes this process open `uri` anew, if it has it open: for one that means another place now."""
+    stores = sys.modules.get("mlflow.store.tracking.sqlalchemy_store")
+    if stores is None or uri not in stores.SqlAlchemyStore._engine_map:
+        return
+    from mlflow.tracking._model_registry.registry import ModelRegistryStoreRegistry
+    from mlflow.tracking._tracking_service.registry import TrackingStoreRegistry
+
+    forget_engines(uri)
+    TrackingStoreRegistry._get_store_with_resolved_uri.cache_clear()
+    ModelRegistryStoreRegistry._get_store_with_resolved_uri.cache_clear()
+
+
 def _migrate(uri: str) -> None:
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Tracking
