@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 50_000
 _MISSING = pa.array(MISSING)
-_NOTHING = pa.scalar(None, pa.string())
 
 
 class Scored(NamedTuple):
@@ -104,7 +103,8 @@ def _as_frame(
             continue  # all that are missing are named together, by the scorer
         column = table.column(name)
         if is_text:
-            column = pc.if_else(pc.is_in(column, _MISSING), _NOTHING, column)
+            # Not `if_else` with a null: before Arrow 24 it makes invalid arrays of strings from slices.
+            column = pc.case_when(pc.make_struct(pc.invert(pc.is_in(column, _MISSING))), column)
         if is_text and name not in text:
             parsed = _as_numbers(column)
             if parsed is None and name in numeric:
