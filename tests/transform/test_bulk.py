@@ -14,7 +14,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
+import hotpass
 from hotpass.errors import CallError
+from hotpass.plugins import create_manager, register
 from hotpass.requests import TrainingRequest
 from hotpass.transform.bulk import score_file
 from hotpass.transform.scoring import LeadScorer, score_prospects
@@ -227,6 +229,23 @@ def test_a_column_of_a_sheet_may_change_its_kind_where_the_target_can_hold_that(
     assert read_table(tmp_path / "out.csv")["note"].tolist()[9:11] == ["9", "text 10"]
     with pytest.raises(CallError, match=r"changes its kind within the sheet.*Write \.xlsx or \.csv instead"):
         score_file(model, tmp_path / "leads.xlsx", tmp_path / "out.parquet", chunk_rows=10)
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), OSError("the network is down"), ZeroDivisionError()])
+@pytest.mark.parametrize("kind", [".csv", ".parquet", ".xlsx"])
+def test_what_a_plugin_raises_is_not_blamed_on_the_files(error, kind, tmp_path):
+    class Broken:
+        @hotpass.hookimpl
+        def hotpass_score(self, request):
+            raise error
+
+    manager = create_manager()
+    register(manager, Broken(), "broken")
+    source = write(LEADS, tmp_path / f"leads{kind}")
+    with pytest.raises(type(error)) as caught:
+        score_file(LeadScorer(), source, tmp_path / f"out{kind}", manager=manager)
+    assert caught.value is error
+    assert [file.name for file in tmp_path.iterdir()] == [source.name]
 
 
 def test_a_process_that_is_killed_leaves_no_output(tmp_path):

@@ -10,7 +10,7 @@ import io
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +34,36 @@ def open_sink(path: Path, *, force: bool = False, separator: str = ",") -> Itera
     kind = format_of(path)
     refuse_existing(path, force=force)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    opened = {"csv": _csv, "parquet": _parquet, "xlsx": _xlsx}[kind]
     try:
-        try:
-            with {"csv": _csv, "parquet": _parquet, "xlsx": _xlsx}[kind](part, separator) as write:
-                yield write
-            with part.open("rb+") as stream:
-                os.fsync(stream.fileno())
-            refuse_existing(path, force=force)  # it may have appeared meanwhile
-            part.replace(path)
-        except OSError as error:
-            raise CallError(f"{path} cannot be written: {error.strerror or error}.") from error
-        except pa.ArrowException as error:
-            raise CallError(f"{path} cannot hold this as {kind.upper()}: {error}") from error
+        with ExitStack() as stack:
+            with _writing(path):
+                write = stack.enter_context(opened(part, separator))
+
+            def guarded(table: pa.Table) -> None:
+                with _writing(path):
+                    write(table)
+
+            yield guarded
+            with _writing(path):
+                stack.close()
+                with part.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+                refuse_existing(path, force=force)  # it may have appeared meanwhile
+                part.replace(path)
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CallError(f"{path} cannot be written: {error.strerror or error}.") from error
+    except pa.ArrowException as error:
+        raise CallError(f"{path} cannot hold this as {format_of(path).upper()}: {error}") from error
 
 
 @contextmanager

@@ -6,8 +6,9 @@ leading zero) comes out as it went in; the columns that a model reads are parsed
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +43,9 @@ def open_source(path: Path, chunk_rows: int, encoding: str = "utf-8") -> Iterato
     if chunk_rows < 1:
         raise CallError(f"a chunk of {chunk_rows} rows is none; give 1 or more.")
     opened = {"csv": _csv, "parquet": _parquet, "xlsx": _xlsx}[format_of(path)]
-    with _reading(path), opened(path, chunk_rows, encoding) as source:
+    with ExitStack() as stack:
+        with _reading(path):
+            source = stack.enter_context(opened(path, chunk_rows, encoding))
         yield source._replace(chunks=_guarded(path, source.chunks))
 
 
@@ -149,19 +152,14 @@ def _guarded(path: Path, chunks: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    import zipfile
+    faults: tuple[type[Exception], ...] = (pa.ArrowException, KeyError, UnicodeDecodeError)
+    if format_of(path) == "xlsx":
+        from openpyxl.utils.exceptions import InvalidFileException
 
-    from openpyxl.utils.exceptions import InvalidFileException
-
+        faults = (*faults, zipfile.BadZipFile, InvalidFileException)
     try:
         yield
-    except (
-        pa.ArrowException,
-        zipfile.BadZipFile,
-        InvalidFileException,
-        KeyError,
-        UnicodeDecodeError,
-    ) as error:
+    except faults as error:
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = " Name its encoding, for example cp1252 for files of Excel." if "UTF8" in text.upper() else ""
         raise CallError(f"{path} cannot be read as {format_of(path).upper()}: {text}.{hint}") from error
