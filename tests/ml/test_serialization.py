@@ -35,6 +35,7 @@ CLASSIFIERS = [
     ensemble.RandomForestClassifier(5, max_depth=3),
     ensemble.ExtraTreesClassifier(5, max_depth=3),
     ensemble.GradientBoostingClassifier(n_estimators=5),
+    ensemble.GradientBoostingClassifier(n_estimators=5, loss="exponential"),
     ensemble.AdaBoostClassifier(n_estimators=5),
     ensemble.BaggingClassifier(n_estimators=3, max_features=0.5),
     ensemble.VotingClassifier(
@@ -46,6 +47,7 @@ CLASSIFIERS = [
     calibration.CalibratedClassifierCV(ensemble.RandomForestClassifier(3), cv=2),
     calibration.CalibratedClassifierCV(naive_bayes.GaussianNB(), cv=2, method="isotonic"),
     neural_network.MLPClassifier((4,), max_iter=20),
+    neural_network.MLPClassifier((4,), max_iter=20, solver="sgd"),
     neighbors.KNeighborsClassifier(algorithm="brute"),
     discriminant_analysis.LinearDiscriminantAnalysis(),
 ]

@@ -13,13 +13,12 @@ from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hotpass.artifacts import digest_of_folder
+from hotpass.artifacts import DIGEST_TAG, digest_of_folder
 from hotpass.candidate import VersionFacts
 from hotpass.errors import ArtifactsChanged, CallError, NotFound
 from hotpass.ml.config import connect
 from hotpass.ml.serialization import SERIALIZATION_TAG, load_folder
 from hotpass.registry.calls import call
-from hotpass.registry.mlflow_registry import DIGEST_TAG
 from hotpass.stages import ModelStage, alias_of, canonical
 
 if TYPE_CHECKING:

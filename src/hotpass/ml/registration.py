@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hotpass.artifacts import digest_of_folder
+from hotpass.artifacts import DIGEST_TAG, digest_of_folder
 from hotpass.errors import CallError, RegistryError
 from hotpass.ml.serialization import SERIALIZATION_TAG, Format
 from hotpass.registry.calls import call
 from hotpass.registry.convert import MODEL_FILE_TAG, model_file, model_file_tag
-from hotpass.registry.mlflow_registry import DIGEST_TAG
 
 
 def register(

@@ -30,18 +30,14 @@ _TREES = (
 )
 
 #: Losses, links and bins inside (histogram) gradient boosting: numbers, and compiled formulas without state.
-#: skops trusts them from 0.14 on.
+#: Later releases of skops trust them by themselves, 0.13 does not.
 _BOOSTING = (
-    "sklearn._loss._loss.CyHalfBinomialLoss",
-    "sklearn._loss._loss.CyExponentialLoss",
     "sklearn._loss.link.HalfLogitLink",
-    "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogitLink",
     "sklearn._loss.loss.ExponentialLoss",
     "sklearn._loss.loss.HalfBinomialLoss",
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-    "sklearn.ensemble._gb_losses.BinomialDeviance",
 )
 
 #: The fitted calibrators inside CalibratedClassifierCV: a classifier and two numbers, or a step function.
@@ -51,7 +47,7 @@ _CALIBRATION = (
 )
 
 #: A dict with attribute access, by which VotingClassifier and StackingClassifier name their parts.
-_ENSEMBLES = ("sklearn.utils._bunch.Bunch", "sklearn.utils.Bunch")
+_ENSEMBLES = ("sklearn.utils._bunch.Bunch",)
 
 #: The state of the optimizer of a fitted MLPClassifier: arrays of numbers.
 _NEURAL_NETWORKS = (
