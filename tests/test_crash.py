@@ -4,10 +4,17 @@ that says so.
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
+import hotpass
 from hotpass import api
+from hotpass.errors import LedgerError, RegistryError
 from hotpass.ledger.record import State
+from hotpass.ledger.turns import Turns, clock
+from hotpass.policy.model import PolicySet
 from support.policies import policy_set
 from support.promoters import STEPS, killed_promotion
 from support.stores import Store
@@ -27,10 +34,14 @@ MOMENTS = [(step, when) for step in STEPS for when in ("before", "after")]
 
 
 def open_session(store: Store) -> api.Session:
-    """With a lease so short that the tests need not wait long for the dead."""
     policies = policy_set(production_from=None)
-    lease = 4.0 if store.kind == "http" else 1.0
-    return api.connect(policies=policies, registry_uri=store.uri, tracking_uri=store.uri, lease=lease)
+    return api.connect(policies=policies, registry_uri=store.uri, tracking_uri=store.uri)
+
+
+def kill(store: Store, version: int, step: str, when: str) -> None:
+    """With a lease so short that the tests need not wait long for the dead."""
+    lease = 8.0 if store.kind == "http" else 3.0
+    killed_promotion(store.uri, "crash", version, step, when, lease)  # type: ignore[arg-type]
 
 
 def in_production(store: Store) -> tuple[list[int], int]:
@@ -42,7 +53,7 @@ def in_production(store: Store) -> tuple[list[int], int]:
 def crash_then_promote(store: Store, step: str, when: str) -> None:
     champion, doomed, follower = (make_version(store, "crash", metrics={"roc_auc": 0.8}) for _ in range(3))
     open_session(store).promote("crash", champion, "Production")
-    killed_promotion(store.uri, "crash", doomed, step, when)  # type: ignore[arg-type]
+    kill(store, doomed, step, when)
 
     # The next command is a promotion of the same version: whatever it finds, afterwards it holds Production
     # alone.
@@ -63,7 +74,7 @@ def crash_then_promote(store: Store, step: str, when: str) -> None:
         [entry] = killed
         assert entry.state is (State.CLOSED if (step, when) in DONE else State.ABANDONED)
         # Only a record that was left open had to be settled.
-        assert bool(entry.settled_by) is ((step, when) != ("update_run_info", "after"))
+        assert entry.settled_later is ((step, when) != ("update_run_info", "after"))
         assert decision.already_there is ((step, when) in DONE)
     # And life goes on: another version takes over, and the one before is archived.
     session.promote("crash", follower, "Production")
@@ -88,13 +99,72 @@ def test_killed_everywhere(store: Store, step: str, when: str) -> None:
 
 
 def test_a_live_promotion_is_waited_for_and_not_settled(sqlite_store: Store) -> None:
-    """An open record within its lease belongs to somebody who may be working on it."""
-    from hotpass.errors import LedgerError
-
+    """An open record within its lease belongs to somebody who may be working on it; what counts is the
+    record's lease.
+    """
     first, second = (make_version(sqlite_store, "crash", metrics={"roc_auc": 0.8}) for _ in range(2))
     open_session(sqlite_store).promote("crash", first, "Production")
-    killed_promotion(sqlite_store.uri, "crash", second, "set_model_version_tag", "before")
-    patient = api.connect(policies=policy_set(production_from=None), registry_uri=sqlite_store.uri, lease=60)
-    chain = patient._chain("crash")
-    with pytest.raises(LedgerError, match="doomed has been promoting crash"):
-        chain.wait_for_turn(lambda entry: pytest.fail("settled"), notify=lambda text: None, deadline=0.0)
+    kill(sqlite_store, second, "set_model_version_tag", "before")
+    chain = api.connect(policies=PolicySet(), registry_uri=sqlite_store.uri, lease=0.1)._chain("crash")
+    turns = Turns(chain, lambda entry: pytest.fail("settled"), notify=lambda text: None)
+    with pytest.raises(LedgerError, match=r"doomed .* has been promoting crash"):
+        turns.wait(deadline=clock() + 0.5)
+
+
+def test_a_settler_that_fails_leaves_it_to_the_next(sqlite_store: Store) -> None:
+    first, second = (make_version(sqlite_store, "crash", metrics={"roc_auc": 0.8}) for _ in range(2))
+    open_session(sqlite_store).promote("crash", first, "Production")
+    kill(sqlite_store, second, "set_registered_model_alias", "after")
+    chain = open_session(sqlite_store)._chain("crash")
+
+    def fail(entry: object) -> tuple[bool, int | None]:
+        raise RegistryError("away")
+
+    with pytest.raises(RegistryError, match="away"):
+        Turns(chain, fail, notify=lambda text: None).wait(deadline=clock() + 10)
+    heard: list[str] = []
+    session = api.connect(
+        policies=policy_set(production_from=None), registry_uri=sqlite_store.uri, notify=heard.append
+    )
+    assert session.promote("crash", second, "Production").already_there
+    assert any("waiting for a promotion by doomed" in text for text in heard)
+    assert in_production(sqlite_store) == ([second], second)
+
+
+@pytest.mark.parametrize("step", ["tag_version", "set_alias", "set_stage"])
+def test_a_write_that_comes_too_late_is_undone(sqlite_store: Store, step: str) -> None:
+    """A process that is slow, not dead: its record is settled, another version is promoted, and then its
+    write arrives.
+    """
+    first, slow, quick = (make_version(sqlite_store, "crash", metrics={"roc_auc": 0.8}) for _ in range(3))
+    open_session(sqlite_store).promote("crash", first, "Production")
+    policies = policy_set(production_from=None)
+    late = api.connect(policies=policies, registry_uri=sqlite_store.uri, actor="slow", lease=2.0)
+    arrived, go_on = threading.Event(), threading.Event()
+    method = getattr(late.registry, step)
+
+    def held(*args: Any, **kwargs: Any) -> Any:
+        arrived.set()
+        assert go_on.wait(30)
+        return method(*args, **kwargs)
+
+    setattr(late.registry, step, held)
+    told: list[BaseException | object] = []
+
+    def promote_slowly() -> None:
+        try:
+            told.append(late.promote("crash", slow, "Production"))
+        except BaseException as error:
+            told.append(error)
+
+    thread = threading.Thread(target=promote_slowly)
+    thread.start()
+    assert arrived.wait(20)
+    assert open_session(sqlite_store).promote("crash", quick, "Production").allowed
+    go_on.set()
+    thread.join(30)
+    assert isinstance(told[0], hotpass.PromotionOvertaken), told
+    assert in_production(sqlite_store) == ([quick], quick)
+    audit = open_session(sqlite_store).audit("crash")
+    assert audit.clean, audit.findings
+    assert not any(entry.is_open for entry in open_session(sqlite_store).history("crash"))

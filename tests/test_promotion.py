@@ -374,6 +374,93 @@ class TestAdopt:
         assert holders(session, "leads", "Production") == [1]
 
 
+class TestWhoServesStaysPut:
+    """Nothing takes the champion away but a decision that says so."""
+
+    def test_not_by_a_promotion_to_staging_from_anywhere(self, sqlite_store: Store) -> None:
+        version = make_version(sqlite_store, "leads", metrics=GOOD)
+        session = connect(sqlite_store, policy_set(production_from=None))
+        session.promote("leads", version, "Production")
+        with pytest.raises(hotpass.PromotionDenied, match="this version serves"):
+            session.promote("leads", version, "Staging")
+
+    def test_not_by_a_rollback_to_elsewhere(self, sqlite_store: Store) -> None:
+        version = make_version(sqlite_store, "leads", metrics=GOOD)
+        session = connect(sqlite_store)
+        session.promote("leads", version, "Staging")
+        session.promote("leads", version, "Production")
+        with pytest.raises(hotpass.PromotionDenied, match="serves under the alias production"):
+            session.rollback("leads", reason="because", to_version=version, stage="Staging")
+        with pytest.raises(hotpass.CallError, match="where versions rest"):
+            session.rollback("leads", reason="because", to_version=version, stage="Archived")
+
+    def test_not_by_archiving_what_only_an_alias_points_at(self, sqlite_store: Store) -> None:
+        version = make_version(sqlite_store, "leads", metrics=GOOD)
+        sqlite_store.client.set_registered_model_alias("leads", "Production", str(version))
+        with pytest.raises(hotpass.PromotionDenied, match="Add `to: Archived`"):
+            connect(sqlite_store).promote("leads", version, "Archived")
+
+    def test_not_by_another_spelling_of_the_alias(self, sqlite_store: Store) -> None:
+        weak, best, middling = (
+            make_version(sqlite_store, "leads", metrics={"roc_auc": value}) for value in (0.6, 0.9, 0.7)
+        )
+        rule = {"champion_comparison": {"roc_auc": {"may_lose_at_most": 0}, "first_champion": "allow"}}
+        session = connect(sqlite_store, policy_set(production=rule, production_from=None))
+        session.promote("leads", best, "Production")
+        sqlite_store.client.set_registered_model_alias("leads", "Production", str(weak))
+        with pytest.raises(hotpass.PromotionDenied):
+            session.promote("leads", middling, "Production")
+        better = make_version(sqlite_store, "leads", metrics={"roc_auc": 0.95})
+        session.promote("leads", better, "Production")
+        aliases = sqlite_store.client.get_registered_model("leads").aliases
+        assert {alias: int(version) for alias, version in aliases.items()} == {"production": better}
+
+    def test_a_champion_whose_alias_was_deleted_is_still_compared_with(self, any_store: Store) -> None:
+        best, weak = (make_version(any_store, "leads", metrics={"roc_auc": value}) for value in (0.9, 0.6))
+        rule = entries(
+            {"champion_comparison": {"roc_auc": {"may_lose_at_most": 0}, "first_champion": "allow"}}
+        )
+        policy = Policy("canary", ("*",), (PromotionEntry("Canary", None, rule, True),))
+        session = connect(any_store, PolicySet.of([policy]))
+        session.promote("leads", best, "Canary")
+        any_store.client.delete_registered_model_alias("leads", "canary")
+        with pytest.raises(hotpass.PromotionDenied):
+            session.promote("leads", weak, "canary")
+
+    def test_what_came_there_past_hotpass_gets_no_pointer(self, sqlite_store: Store) -> None:
+        champion, other = (make_version(sqlite_store, "leads", metrics=GOOD) for _ in range(2))
+        session = connect(sqlite_store)
+        session.promote("leads", champion, "Staging")
+        session.promote("leads", champion, "Production")
+        sqlite_store.client.transition_model_version_stage("leads", str(other), "Production")
+        with pytest.raises(hotpass.PromotionDenied, match="came to Production past Hotpass"):
+            session.promote("leads", other, "Production")
+        assert pointed(session, "leads", "production") == champion
+
+
+class TestRollbacksInARow:
+    def test_each_goes_further_back(self, sqlite_store: Store) -> None:
+        versions = [make_version(sqlite_store, "leads", metrics=GOOD) for _ in range(4)]
+        session = connect(sqlite_store, policy_set(production_from=None))
+        for version in versions:
+            session.promote("leads", version, "Production")
+        assert session.rollback("leads", reason="4 is bad").identity.version == 3
+        sqlite_store.client.delete_model_version("leads", "2")
+        assert session.rollback("leads", reason="3 is bad too").identity.version == 1, "2 is gone"
+        with pytest.raises(hotpass.NotFound, match="no earlier version"):
+            session.rollback("leads", reason="and 1")
+
+    def test_two_at_once_go_back_once(self, sqlite_store: Store) -> None:
+        for _ in range(3):
+            version = make_version(sqlite_store, "leads", metrics=GOOD)
+            connect(sqlite_store, policy_set(production_from=None)).promote("leads", version, "Production")
+        first, second = (connect(sqlite_store, policy_set(production_from=None)) for _ in range(2))
+        _once_before(second.registry, "artifact_digest", lambda: first.rollback("leads", reason="3 is bad"))
+        decision = second.rollback("leads", reason="3 is bad")
+        assert decision.already_there, "both wanted the same, and it is not gone back twice"
+        assert holders(first, "leads", "Production") == [2]
+
+
 class TestHooks:
     def _manager(self, plugin: object) -> Any:
         manager = create_manager()
@@ -446,6 +533,43 @@ class TestHooks:
         assert calls == ["incidents"]
 
 
+class TestFiles:
+    def test_files_that_changed_since_registration_stop_it(self, sqlite_store: Store) -> None:
+        version = make_version(
+            sqlite_store, "leads", metrics=GOOD, tags={"hotpass.artifact_digest": "0" * 64}
+        )
+        with pytest.raises(hotpass.PromotionDenied, match="its files have changed since it was registered"):
+            connect(sqlite_store).promote("leads", version, "Staging")
+
+    def test_a_version_without_files_cannot_be_decided_on(self, sqlite_store: Store) -> None:
+        version = make_version(sqlite_store, "leads", metrics=GOOD, artifacts=False)
+        with pytest.raises(hotpass.RegistryError, match="has no files that can be read"):
+            connect(sqlite_store).promote("leads", version, "Staging")
+
+
+def test_a_nan_beside_the_metrics_that_count_does_no_harm(sqlite_store: Store) -> None:
+    """Two NaN are not equal, and what was read twice is compared."""
+    version = make_version(sqlite_store, "leads", run_metrics={"roc_auc": 0.8, "other": float("nan")})
+    assert connect(sqlite_store).promote("leads", version, "Staging").allowed
+
+
+def test_a_model_without_versions(sqlite_store: Store) -> None:
+    sqlite_store.client.create_registered_model("empty")
+    for version in ("latest", 1):
+        with pytest.raises(hotpass.NotFound, match="has no versions"):
+            connect(sqlite_store).promote("empty", version, "Staging")
+
+
+def test_a_session_never_allows_again_what_would_be_refused_now(sqlite_store: Store) -> None:
+    version = make_version(sqlite_store, "leads", run_metrics={"roc_auc": 0.8})
+    session = connect(sqlite_store)
+    session.promote("leads", version, "Staging")
+    run_id = session.registry.version("leads", version).run_id
+    sqlite_store.client.log_metric(run_id, "roc_auc", 0.1, step=1)
+    with pytest.raises(hotpass.PromotionDenied):
+        session.promote("leads", version, "Staging")
+
+
 class TestRecheckUnderTheLock:
     """Evaluation happens outside the lock, so what it rests on is looked at again inside."""
 
@@ -493,6 +617,22 @@ class TestRecheckUnderTheLock:
         with pytest.raises(hotpass.PromotionOvertaken, match="changed on disk"):
             session.promote("leads", version, "Staging")
         assert session.registry.version("leads", version).stage == "None"
+
+    def test_an_interrupt_leaves_nothing_open(self, sqlite_store: Store) -> None:
+        version = make_version(sqlite_store, "leads", metrics=GOOD)
+        session = connect(sqlite_store)
+
+        def interrupt() -> None:
+            raise KeyboardInterrupt
+
+        for method in ("tag_version", "set_stage"):
+            _once_before(session.registry, method, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                session.promote("leads", version, "Staging")
+            assert not any(entry.is_open for entry in session.history("leads"))
+        # The pointer was moved before the second one, so that promotion is finished.
+        assert session.registry.version("leads", version).stage == "Staging"
+        assert [entry.state for entry in session.history("leads")] == [State.ABANDONED, State.CLOSED]
 
 
 def _once_before(target: Any, method: str, action: Any) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any
 
+from hotpass.artifacts import DIGEST_TAG
 from hotpass.errors import RegistryError
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import current_stay
 from hotpass.ledger.record import Actor, Entry, Kind
-from hotpass.promotion import DIGEST_TAG, PATIENCE
-from hotpass.recovery import settle
+from hotpass.ledger.turns import Turns, clock
+from hotpass.recovery import PATIENCE, settle
 from hotpass.registry.port import Registry
-from hotpass.stages import ModelStage
+from hotpass.stages import RESTING, ModelStage
 from hotpass.verdicts import Json
+
+#: Versions in one record; more go into the next.
+BATCH = 200
 
 
 def plan(registry: Registry, chain: Chain, name: str) -> dict[str, Json]:
@@ -24,41 +28,54 @@ def plan(registry: Registry, chain: Chain, name: str) -> dict[str, Json]:
     that serve get the digest of their files as they are now.
     """
     model = registry.model(name)
-    aliases: dict[int, list[str]] = {}
-    for alias, number in model.aliases.items():
-        aliases.setdefault(number, []).append(alias)
     entries = chain.entries(whole=True)
     versions: list[dict[str, Any]] = []
     for facts in registry.versions(name):
-        if facts.stage == ModelStage.NONE and facts.version not in aliases:
+        aliases = sorted(alias for alias, number in model.aliases.items() if number == facts.version)
+        if facts.stage == ModelStage.NONE and not aliases:
             continue
         if current_stay(entries, facts) is not None:
             continue
         seen: dict[str, Any] = {
-            "version": facts.version, "created_at": facts.created_at_ms, "stage": facts.stage,
-            "aliases": sorted(aliases.get(facts.version, ())),
-        }  # fmt: skip
-        if facts.stage not in (ModelStage.NONE, ModelStage.ARCHIVED):
+            "version": facts.version,
+            "created_at": facts.created_at_ms,
+            "stage": facts.stage,
+            "aliases": aliases,
+        }
+        if facts.stage not in RESTING:
             seen["artifact_digest"] = facts.tags.get(DIGEST_TAG) or registry.artifact_digest(facts)
         versions.append(seen)
     return {"model": name, "versions": versions, "aliases": dict(model.aliases), "outcome": "adopted"}
 
 
-def adopt(registry: Registry, chain: Chain, name: str, actor: Actor) -> Entry | None:
-    """Records what `plan` says; None where there is nothing to record. Changes nothing in the registry."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        head = chain.wait_for_turn(
-            lambda entry: settle(registry, entry), notify=lambda text: None, deadline=deadline
-        )
+def adopt(
+    registry: Registry, chain: Chain, name: str, actor: Actor, notify: Callable[[str], None]
+) -> list[Entry]:
+    """Records what `plan` says, in as many records as it takes. Changes nothing in the registry."""
+    turns = Turns(chain, lambda entry: settle(registry, entry), notify)
+    deadline = clock() + PATIENCE
+    written: list[Entry] = []
+    while True:
+        head = turns.wait(deadline)
         body = plan(registry, chain, name)
+        left = len(body["versions"]) - BATCH
+        body["versions"] = body["versions"][:BATCH]
         if not body["versions"]:
-            return None
-        workspace = registry.model(name).workspace
+            return written
         entry = chain.append(
-            Kind.ADOPTION, body, after=head, moves=False, actor=actor, workspace=workspace,
+            Kind.ADOPTION,
+            body,
+            after=head,
+            moves=False,
+            actor=actor,
+            workspace=registry.model(name).workspace,
             title=f"adopted {len(body['versions'])} versions",
-        )  # fmt: skip
+        )
         if entry is not None:
-            return entry
-    raise RegistryError(f"others kept writing to the ledger of {name} for {PATIENCE:.0f} s. Try again.")
+            written.append(entry)
+            if left <= 0:
+                return written
+        elif clock() > deadline:
+            raise RegistryError(
+                f"others kept writing to the ledger of {name} for {PATIENCE:.0f} s. Try again."
+            )

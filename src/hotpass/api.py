@@ -12,6 +12,7 @@ with hotpass.connect(policies="policies") as session:
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import re
@@ -19,8 +20,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from hotpass import adoption
-from hotpass.errors import CallError
-from hotpass.ledger.audit import Audit, verify
+from hotpass.errors import CallError, NotFound
+from hotpass.ledger.audit import Audit, Finding, verify
 from hotpass.ledger.chain import LEASE, Chain
 from hotpass.ledger.home import Home, models_with_ledger
 from hotpass.ledger.record import Actor, Entry
@@ -30,6 +31,7 @@ from hotpass.policy.discovery import plugin_folders
 from hotpass.policy.loader import load_policies
 from hotpass.policy.model import PolicySet
 from hotpass.promotion import Promoter
+from hotpass.recovery import DECISION_TAG
 from hotpass.registry.calls import call, check_reachable, require_mlflow
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.resolving import Request
@@ -66,6 +68,7 @@ class Session:
         self.actor = Actor(actor or _claimed_name())
         self._ledger_store = _ledger_store(registry, ledger_uri)
         self._lease = lease
+        self._notify = notify
         self._chains: dict[str, Chain] = {}
         self._promoter = Promoter(
             registry, self._chain, policies, manager, actor=self.actor, unmatched=unmatched, notify=notify
@@ -154,16 +157,31 @@ class Session:
         it all.
         """
         if not dry_run:
-            entry = adoption.adopt(self.registry, self._chain(model), model, self.actor)
-            if entry is not None:
-                return {**entry.record.body, "id": entry.id}
+            written = adoption.adopt(self.registry, self._chain(model), model, self.actor, self._notify)
+            if written:
+                versions = [seen for entry in written for seen in entry.record.body["versions"]]
+                return {**written[-1].record.body, "versions": versions, "id": written[-1].id}
         else:
             self._chain(model).refresh()
         return adoption.plan(self.registry, self._chain(model), model)
 
     def audit(self, model: str) -> Audit:
-        """Proves the ledger of `model`: every record that was edited, removed or inserted is named."""
-        return verify(self._home(model))
+        """Proves the ledger of `model`: every record that was edited, removed or inserted is named.
+
+        So is every version that carries the id of a decision that the ledger does not have.
+        """
+        audit = verify(self._home(model))
+        with contextlib.suppress(NotFound):
+            for facts in self.registry.versions(model):
+                decision = facts.tags.get(DECISION_TAG)
+                if decision and decision not in audit.ids:
+                    audit.findings.append(
+                        Finding(
+                            decision,
+                            f"removed: version {facts.version} was moved by this decision, and there is none",
+                        )
+                    )
+        return audit
 
 
 def connect(
@@ -313,7 +331,13 @@ def _ledger_store(registry: MlflowRegistry, ledger_uri: str | None) -> object:
     uri = ledger_uri or os.environ.get("HOTPASS_LEDGER_URI") or registry.uri.removeprefix("hotpass+")
     if uri == registry.tracking_uri or uri.startswith("databricks-uc"):
         return registry.tracking
-    check_reachable(uri)
+    try:
+        check_reachable(uri)
+    except NotFound:
+        raise NotFound(
+            f"there is no MLflow database at {uri}, where the ledger is to be (HOTPASS_LEDGER_URI). "
+            "Name the store that keeps it, or leave the variable out to keep it with the runs."
+        ) from None
     from mlflow.tracking import MlflowClient
 
     return call("open the ledger", lambda: MlflowClient(tracking_uri=uri)._tracking_client.store)

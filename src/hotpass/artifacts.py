@@ -7,6 +7,9 @@ from pathlib import Path
 
 from hotpass.verdicts import digest_of
 
+#: The version tag with the digest of the files that were registered, and that decisions are bound to.
+DIGEST_TAG = "hotpass.artifact_digest"
+
 _BLOCK = 1024 * 1024
 
 #: A note about the download, not a file of the model: MLflow writes it beside the MLmodel file whenever

@@ -51,6 +51,10 @@ class VersionFacts:
     updated_at_ms: int = 0
     workspace: str = "default"
 
+    def identity(self, artifact_digest: str = "") -> Identity:
+        """Who this is, in a decision."""
+        return Identity(self.workspace, self.model, self.version, self.created_at_ms, artifact_digest)
+
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:

@@ -46,6 +46,8 @@ class Move(NamedTuple):
     from_stage: str
     to_stage: str
     rollback: bool = False
+    #: Whether it serves, by an alias of a stage other than the target.
+    serves: bool = False
 
     @property
     def already_there(self) -> bool:
@@ -54,7 +56,14 @@ class Move(NamedTuple):
     @property
     def touches_nothing_that_serves(self) -> bool:
         """Whether it only puts away a version that nobody is served by."""
-        return self.to_stage in RESTING and self.from_stage in (*RESTING, ModelStage.STAGING)
+        return (
+            self.to_stage in RESTING and self.from_stage in (*RESTING, ModelStage.STAGING) and not self.serves
+        )
+
+    @property
+    def takes_out_of_service(self) -> bool:
+        """Whether it leaves a stage that serves; a promotion must name that stage under `from:`."""
+        return not self.already_there and (self.serves or self.from_stage == ModelStage.PRODUCTION)
 
 
 def evaluate(
@@ -83,10 +92,11 @@ def evaluate(
     known = policies if isinstance(policies, PolicySet) else PolicySet.of(policies)
     facts = candidate.facts
     from_stage, to_stage = facts.stage, candidate.to_stage
-    key = (facts.model, from_stage, to_stage, candidate.rollback, unmatched)
+    serves = bool(facts.aliases) and _serves(known, facts.model, facts.aliases, to_stage)
+    key = (facts.model, from_stage, to_stage, candidate.rollback, serves, unmatched)
     plan: Plan | None = known.plans.get(key)
     if plan is None:
-        plan = plan_for(known, Move(facts.model, from_stage, to_stage, candidate.rollback), unmatched)
+        plan = plan_for(known, Move(facts.model, from_stage, to_stage, candidate.rollback, serves), unmatched)
         if len(known.plans) >= _MOST_PLANS:
             # a server that is asked about ever new names must not grow for ever
             known.plans.clear()
@@ -114,6 +124,11 @@ def evaluate(
         champion=candidate.champion_version,
         already_there=from_stage == to_stage,
     )
+
+
+def _serves(policies: PolicySet, model: str, aliases: Sequence[str], to_stage: str) -> bool:
+    of_stages = policies.stage_aliases(model) - {ModelStage.STAGING.lower(), to_stage.lower()}
+    return any(alias.lower() in of_stages for alias in aliases)
 
 
 def plan_for(policies: PolicySet, move: Move, unmatched: Literal["builtin", "deny"] = "builtin") -> Plan:
@@ -166,7 +181,9 @@ def _gates(policy: Policy, move: Move, remarks: list[str]) -> Sequence[GateEntry
     leading = policy.entries_to(move.to_stage)
     matching = [
         entry for entry in leading
-        if move.already_there or entry.from_stage is None or entry.from_stage == move.from_stage
+        if move.already_there
+        or entry.from_stage == move.from_stage
+        or (entry.from_stage is None and not move.takes_out_of_service)
     ]  # fmt: skip
     if matching:
         gates = [gate for entry in matching for gate in entry.gates]
@@ -180,6 +197,11 @@ def _gates(policy: Policy, move: Move, remarks: list[str]) -> Sequence[GateEntry
         return (f"policy {policy.name} has no promotion from {move.from_stage} to {move.to_stage}, and "
                 f"taking away a version that may serve needs one. Add `to: {move.to_stage}` with "
                 f"`from: {move.from_stage}` under `promotions:`{place}.")  # fmt: skip
+    if move.takes_out_of_service and any(entry.from_stage is None for entry in leading):
+        return (
+            f"this version serves, and policy {policy.name} does not say that it may be taken away from "
+            f"{move.from_stage}. Add a promotion to {move.to_stage} with `from: {move.from_stage}`{place}."
+        )
     if leading:
         origins = " or ".join(dict.fromkeys(str(entry.from_stage) for entry in leading))
         return (f"policy {policy.name} lets a version into {move.to_stage} only from {origins}, and this one "

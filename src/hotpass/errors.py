@@ -102,7 +102,9 @@ class PromotionPending(PromotionDenied):
 
 
 class PromotionOvertaken(PromotionPending):
-    """Another promotion changed what was judged before this one could move. Nothing moved; run it again."""
+    """Something changed what was judged, or what was moved, at the same time. The message says what is the
+    case now.
+    """
 
 
 class TrainingRejected(HotpassError, RuntimeError):

@@ -17,7 +17,7 @@ from hotpass.candidate import (
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import stays_of
 from hotpass.registry.port import ModelFacts, Registry
-from hotpass.verdicts import Identity, Json
+from hotpass.verdicts import Json
 
 if TYPE_CHECKING:
     import pluggy
@@ -162,11 +162,11 @@ def gather(
     candidate: Candidate
 
     def stays_for(subject: VersionFacts) -> Callable[[], Sequence[Stay]]:
-        identity = Identity(subject.workspace, subject.model, subject.version, subject.created_at_ms)
+        identity = subject.identity()
 
         def load() -> Sequence[Stay]:
             found = stays_of(chain.entries(), identity)
-            if not found or found[-1].stage != subject.stage:
+            if not found or found[-1].stage != subject.stage or subject.stage == to_stage:
                 found = stays_of(chain.entries(whole=True), identity)
             # A stay that the registry contradicts has ended, whoever ended it.
             if found and found[-1].until is None and found[-1].stage != subject.stage:

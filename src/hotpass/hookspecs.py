@@ -83,8 +83,8 @@ def hotpass_evidence(candidate: Candidate, name: str) -> Json:
 def hotpass_decided(decision: Decision) -> None:
     """Be told of every decision that went into the ledger: allowed, denied, pending.
 
-    Fires after the record is written and, where allowed, before the registry is touched. What it raises is
-    reported as a warning and changes nothing.
+    Fires once the decision is on record; for an allowed one, after the move was made or given up. What it
+    raises is reported as a warning and changes nothing.
 
         @hookimpl
         def hotpass_decided(decision):

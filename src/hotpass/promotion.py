@@ -1,38 +1,31 @@
 """The main job, in the order one would tell it: resolve, gather, evaluate, record, move, confirm.
 
 Evaluation happens outside any lock. The decision is then appended to the ledger, which is the lock; what it
-rests on is checked again; and only then is the registry touched: the version is tagged with the decision's
-id, the pointer (the alias) moves, then the stage, and the former champion is archived with it. `recovery.py`
-finishes what a crash interrupted.
+rests on is checked again; and only then is the registry touched. The steps have files of their own:
+`resolving.py`, `gather.py`, `judging.py`, `moving.py`; `recovery.py` finishes what a crash interrupted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hotpass import engine
-from hotpass.errors import (
-    PromotionDenied,
-    PromotionOvertaken,
-    PromotionPending,
-    RegistryError,
-)
-from hotpass.gather import Batch, Memory, gather
+from hotpass.errors import PromotionDenied, PromotionOvertaken, PromotionPending, RegistryError
+from hotpass.gather import Batch, Memory
+from hotpass.judging import Judge
 from hotpass.ledger.chain import Chain
-from hotpass.ledger.reading import served_before
 from hotpass.ledger.record import Actor, Entry, Kind
+from hotpass.ledger.turns import Turns, clock
+from hotpass.moving import Mover
 from hotpass.policy.model import PolicySet
-from hotpass.recovery import settle
-from hotpass.registry.port import Moved, Registry
+from hotpass.recovery import PATIENCE, settle
+from hotpass.registry.port import Registry
 from hotpass.resolving import Request, Resolved, resolve
-from hotpass.stages import alias_of
 from hotpass.verdicts import Decision, Outcome
 
 if TYPE_CHECKING:
@@ -40,10 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hotpass")
 
-DECISION_TAG = "hotpass.decision"
-DIGEST_TAG = "hotpass.artifact_digest"
-#: Seconds for which a promotion waits for others and begins again when something changed under it.
-PATIENCE = 120.0
 #: How often evidence may change between evaluation and lock before it is called unsettled.
 RESTARTS = 3
 
@@ -70,77 +59,21 @@ class Promoter:
         self.policies = policies
         self.manager = manager
         self.actor = actor
-        self.unmatched: Literal["builtin", "deny"] = unmatched
         self._notify = notify
-        self._now = now
+        self._judge = Judge(registry, policies, manager, unmatched, now)
+        self._mover = Mover(registry, actor, notify)
         self._memory = Memory()
-        self._veto = engine.vetoes(manager)
-
-    # --- 1. resolve, 2. gather, 3. evaluate -----------------------------------------------------------------
-
-    def _resolve(self, request: Request) -> Resolved:
-        return resolve(self.registry, self.policies, self.chains, request)
+        # Absolute, since a process may change its directory between reading a policy and being asked to check
+        # it again.
+        self._files = {
+            policy.path: Path(policy.path).absolute() for policy in policies.policies if policy.path
+        }
 
     def check(self, request: Request) -> Decision:
         """What `promote` would decide now. Writes nothing and waits for nobody."""
         chain = self.chains(request.model)
         chain.refresh()
-        return self._judge(self._resolve(request), chain, None)[0]
-
-    def _judge(self, resolved: Resolved, chain: Chain, memory: Memory | None) -> tuple[Decision, Batch]:
-        request = resolved.request
-        candidate, batch = gather(
-            self.registry,
-            chain,
-            self.manager,
-            resolved.model,
-            resolved.facts,
-            request.to_stage,
-            champion=resolved.champion,
-            memory=memory,
-            rollback=request.rollback,
-            artifact_digest=resolved.facts.tags.get(DIGEST_TAG, ""),
-        )
-        decision = engine.evaluate(
-            self.policies,
-            candidate,
-            self._now(),
-            unmatched=self.unmatched,
-            veto=self._veto,
-            reason=request.reason,
-        )
-        if request.rollback:
-            decision = self._qualify_rollback(decision, resolved, chain)
-        return decision, batch
-
-    def _qualify_rollback(self, decision: Decision, resolved: Resolved, chain: Chain) -> Decision:
-        """What every rollback needs: a reason, an allowed decision that put the version there before, the
-        same files.
-        """
-        against = []
-        if not resolved.request.reason.strip():
-            against.append("a rollback needs a reason (--reason)")
-        stage = resolved.request.to_stage
-        before = [
-            identity
-            for identity, _ in served_before(chain.entries(whole=True), stage)
-            if identity.same_version(decision.identity)
-        ]
-        if not before:
-            against.append(f"no allowed decision ever put version {resolved.facts.version} in {stage}")
-        else:
-            digest = self.registry.artifact_digest(resolved.facts)
-            decision = replace(decision, identity=decision.identity._replace(artifact_digest=digest))
-            if digest not in {identity.artifact_digest for identity in before}:
-                against.append(
-                    f"its files are not those that were in {stage}: their digest is {digest[:12]} now, "
-                    f"and was {before[0].artifact_digest[:12] or 'not recorded'}"
-                )
-        if not against:
-            return decision
-        return replace(decision, outcome=Outcome.DENIED, notes=(*decision.notes, *against))
-
-    # --- 4. record ------------------------------------------------------------------------------------------
+        return self._judge.judge(self._resolve(request), chain, None)[0]
 
     def promote(self, request: Request) -> Decision:
         """Decides, records the decision and, where it is allowed, moves the version. Returns the decision.
@@ -150,68 +83,87 @@ class Promoter:
         did not do as told.
         """
         chain = self.chains(request.model)
-        deadline = time.monotonic() + PATIENCE
-        first: Resolved | None = None
+        turns = Turns(chain, lambda entry: settle(self.registry, entry), self._notify)
+        deadline = clock() + PATIENCE
         memory: Memory | None = self._memory if chain.known else None
+        head = chain.head if chain.known else chain.refresh()
+        # What the caller saw is what counts: who holds the stage now, before waiting for others.
+        first = self._resolve(request) if head is not None and head.is_open else None
         restarts = 0
         while True:
-            head = chain.wait_for_turn(
-                lambda entry: settle(self.registry, entry), notify=self._notify, deadline=deadline
-            )
+            head = turns.wait(deadline)
             self._hint_experiments(chain)
-            resolved = self._resolve(request)
+            resolved = self._resolve(request if first is None else first.request)
             first = first or resolved
-            decision, batch = self._judge(resolved, chain, memory)
+            if resolved.in_place:
+                memory = None  # nothing will be checked again
+            decision, batch = self._judge.judge(resolved, chain, memory)
             if memory is not None and not decision.allowed:
                 memory = None  # a refusal is never given on remembered evidence
-                decision, batch = self._judge(resolved, chain, None)
-            decision = self._overtaken(decision, first, resolved)
+                decision, batch = self._judge.judge(resolved, chain, None)
+            decision = _unless_overtaken(decision, first, resolved)
             moves = decision.allowed and not resolved.in_place
-            if moves and not decision.identity.artifact_digest:
-                digest = self.registry.artifact_digest(resolved.facts)
-                decision = replace(decision, identity=decision.identity._replace(artifact_digest=digest))
-            started = time.monotonic()
+            if moves:
+                decision = self._with_digest(decision, resolved)
+                moves = decision.allowed
+            started = clock()
             entry = self._append(chain, head, decision, resolved, batch, moves=moves)
             if entry is None:  # another record got there first: what was judged may be out of date
                 memory = None
-                if time.monotonic() > deadline:
+                if clock() > deadline:
                     raise RegistryError(
-                        f"others kept promoting {request.model} for {PATIENCE:.0f} s. Try again."
+                        f"others kept promoting {request.model} for {PATIENCE:.0f} s. Nothing was "
+                        "moved; try again."
                     )
                 continue
             decision = replace(decision, id=entry.id)
-            if not moves:
-                self._tell("hotpass_decided", decision)
-                return _or_raise(decision)
-            stale = [
-                ref.path
-                for ref in decision.policies
-                if ref.path and _digest(ref.path) not in ("", ref.digest)
-            ]
-            changed = "" if stale else self._changed(decision, resolved, batch)
-            if stale or changed:
-                chain.close(entry, moved=False, at_ms=None)
-            if stale:
-                note = (
-                    f"policy {stale[0]} changed on disk since it was read. Nothing was moved; promote again."
-                )
-                raise PromotionOvertaken(
-                    note,
-                    replace(
-                        decision, outcome=Outcome.INCONCLUSIVE, notes=(*decision.notes, note), overtaken=True
-                    ),
-                )
-            if changed:
-                memory, restarts = None, restarts + 1
-                if restarts > RESTARTS:
-                    raise RegistryError(
-                        f"{changed}, {restarts} times in a row. Nothing was moved; try again later."
-                    )
-                self._notify(f"{changed}; judging again")
-                continue
-            batch.remember(self._memory)
+            if moves:
+                changed = self._changed(chain, entry, decision, resolved, batch)
+                if changed:
+                    memory, restarts = None, restarts + 1
+                    if restarts > RESTARTS:
+                        raise RegistryError(
+                            f"{changed}, {restarts} times in a row. Nothing was moved; try again later."
+                        )
+                    self._notify(f"{changed}; judging again")
+                    continue
+                batch.remember(self._memory)
+                try:
+                    self._mover.carry_out(chain, entry, decision, resolved, started)
+                finally:
+                    self._tell("hotpass_decided", decision)
+                self._tell("hotpass_promoted", decision)
+                return decision
             self._tell("hotpass_decided", decision)
-            return self._carry_out(chain, entry, decision, resolved, started)
+            return _or_raise(decision)
+
+    # --- the parts ------------------------------------------------------------------------------------------
+
+    def _resolve(self, request: Request) -> Resolved:
+        return resolve(self.registry, self.policies, self.chains, request)
+
+    def _with_digest(self, decision: Decision, resolved: Resolved) -> Decision:
+        """The decision, bound to the version's files.
+
+        Where the files are at hand they are read. Elsewhere the digest that was tagged when the version was
+        registered saves downloading them; whoever loads the version compares it with what is there.
+        """
+        claimed = decision.identity.artifact_digest
+        found = (
+            self.registry.digest_at_hand(resolved.facts)
+            if claimed
+            else self.registry.artifact_digest(resolved.facts)
+        )
+        if found is None or found == claimed:
+            return decision
+        if not claimed:
+            return replace(decision, identity=decision.identity._replace(artifact_digest=found))
+        note = (
+            f"its files have changed since it was registered: their digest is {found[:12]} now, and "
+            f"was {claimed[:12]}. "
+            "Register them as a new version"
+        )
+        return replace(decision, outcome=Outcome.DENIED, notes=(*decision.notes, note))
 
     def _append(
         self,
@@ -227,7 +179,7 @@ class Promoter:
         del body["id"]
         body["archive"] = resolved.archive
         body["champion"] = resolved.champion.version if resolved.champion else None
-        body["aliases_before"] = dict(resolved.model.aliases)
+        body["aliases_to_delete"] = resolved.aliases_to_delete()
         body["experiments"] = batch.experiments()
         return chain.append(
             Kind.DECISION,
@@ -236,7 +188,7 @@ class Promoter:
             moves=moves,
             actor=self.actor,
             workspace=decision.identity.workspace,
-            title=f"v{decision.identity.version} {body['from']} -> {body['to']}: {decision.outcome}",
+            title=f"v{body['version']} {body['from']} -> {body['to']}: {decision.outcome}",
             note=decision.summary(),
         )
 
@@ -244,121 +196,41 @@ class Promoter:
         """Tells the registry where earlier decisions found their evidence, so that it can read several in one
         request.
         """
-        hint = getattr(self.registry, "knows_experiments", None)
-        if hint is not None and chain.known:
-            hint(
-                [name for entry in chain.entries()[-5:] for name in entry.record.body.get("experiments", ())]
-            )
-
-    def _overtaken(self, decision: Decision, first: Resolved, now: Resolved) -> Decision:
-        """A champion that changed while this promotion waited was not what the caller asked to replace."""
-        before = first.champion.version if first.champion else None
-        after = now.champion.version if now.champion else None
-        if before == after or now.in_place or not (now.archive or "champion" in (decision.evidence or {})):
-            return decision
-        by = f"version {after}" if after is not None else "nobody"
-        note = (
-            f"overtaken: {now.request.to_stage} was held by "
-            f"{f'version {before}' if before else 'nobody'} when this began "
-            f"and is held by {by} now. Nothing was moved; promote again to be judged against {by}."
+        self.registry.knows_experiments(
+            [name for entry in chain.entries()[-5:] for name in entry.record.body.get("experiments", ())]
         )
-        outcome = Outcome.INCONCLUSIVE if decision.allowed else decision.outcome
-        return replace(decision, outcome=outcome, notes=(*decision.notes, note), overtaken=True)
 
-    def _changed(self, decision: Decision, resolved: Resolved, batch: Batch) -> str:
-        """What changed between evaluation and lock, in words; "" where nothing did."""
-        model = self.registry.model(resolved.request.model)
-        champion = self.registry.holder(model, resolved.request.to_stage) if resolved.alias else None
-        before = (
-            resolved.champion.version
-            if resolved.champion
-            else resolved.facts.version
-            if resolved.in_place
-            else None
-        )
-        after = champion.version if champion else None
-        if after != before and after != resolved.facts.version:
-            return f"the holder of {resolved.request.to_stage} changed"
-        facts = next((facts for facts in model.newest if facts.version == resolved.facts.version), None)
-        if facts is None:
-            facts = self.registry.version(model.name, resolved.facts.version)
-        if (facts.stage, facts.created_at_ms, facts.tags) != (
-            resolved.facts.stage,
-            resolved.facts.created_at_ms,
-            resolved.facts.tags,
-        ):
-            return f"version {facts.version} itself changed"
-        if dict(model.tags) != dict(resolved.model.tags):
-            return "the model's tags changed"
-        if batch.changed():
-            return "the evidence changed"
-        return ""
+    def _changed(
+        self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, batch: Batch
+    ) -> str:
+        """What changed between evaluation and lock, in words; "" where nothing did. Where it did, the record
+        is closed.
 
-    # --- 5. move, 6. confirm --------------------------------------------------------------------------------
-
-    def _carry_out(
-        self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, started: float
-    ) -> Decision:
-        try:
-            moved = self._move(chain, entry, decision, resolved, started)
-        except BaseException:  # Ctrl-C too: do not leave to the next what can be settled now
-            done, at_ms = settle(self.registry, entry)
-            chain.close(entry, moved=done, at_ms=at_ms)
-            if not done:
-                raise
-            moved = Moved(self.registry.version(resolved.facts.model, resolved.facts.version), at_ms)
-        else:
-            chain.close(entry, moved=True, at_ms=moved.at_ms)
-        self._confirm(chain, entry, decision, resolved, moved, started)
-        self._tell("hotpass_promoted", decision)
-        return decision
-
-    def _move(
-        self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, started: float
-    ) -> Moved:
-        """Id, pointer, stage: in this order, so that a crash anywhere can be told apart afterwards."""
-        registry, facts, request = self.registry, resolved.facts, resolved.request
-
-        def in_time() -> None:
-            # The lease is a promise to the others; past most of it they may soon settle the record
-            # themselves.
-            if time.monotonic() - started > chain.lease * 0.8:
-                raise RegistryError(
-                    f"the registry is too slow: decision {entry.id} was not carried out within its lease of "
-                    f"{chain.lease:g} s. See what it came to: hotpass history {facts.model}"
-                )
-
-        in_time()
-        registry.tag_version(facts.model, facts.version, DECISION_TAG, entry.id)
-        if facts.tags.get(DIGEST_TAG) != decision.identity.artifact_digest:
-            registry.tag_version(facts.model, facts.version, DIGEST_TAG, decision.identity.artifact_digest)
-        in_time()
-        if resolved.alias is not None:
-            registry.set_alias(facts.model, resolved.alias, facts.version)
-        left = alias_of(facts.stage)
-        if left is not None and left != resolved.alias and resolved.model.alias(left) == facts.version:
-            registry.delete_alias(facts.model, left)
-        in_time()
-        return registry.set_stage(facts, request.to_stage, archive_existing=resolved.archive)
-
-    def _confirm(
-        self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, moved: Moved, started: float
-    ) -> None:
-        """The registry's answer to the move is its state in that transaction: the stage and where the alias
-        points.
+        Raises PromotionOvertaken for a policy that changed: this process has only the old one.
         """
-        late = time.monotonic() - started > chain.lease and chain.settled_meanwhile(entry)
-        facts = moved.facts
-        pointed = resolved.alias is None or any(alias.lower() == resolved.alias for alias in facts.aliases)
-        if facts.stage == resolved.request.to_stage and pointed and not late:
-            return
-        raise PromotionOvertaken(
-            f"{facts.model} version {facts.version} was moved and is not what "
-            f"{resolved.request.to_stage} points at now "
-            f"(it is in {facts.stage}): something else changed the registry at the same time. See: "
-            "hotpass status",
-            replace(decision, outcome=Outcome.INCONCLUSIVE, overtaken=True),
-        )
+        stale = [ref.path for ref in decision.policies if ref.path and self._digest(ref.path) != ref.digest]
+        try:
+            changed = (
+                f"policy {stale[0]} changed on disk"
+                if stale
+                else changed_since(self.registry, resolved, batch)
+            )
+        except BaseException:
+            chain.close(entry, moved=False, at_ms=None)
+            raise
+        if changed:
+            chain.close(entry, moved=False, at_ms=None)
+        if stale:
+            note = f"{changed} since it was read. Nothing was moved; promote again."
+            raise PromotionOvertaken(note, decision.as_overtaken(note))
+        return changed
+
+    def _digest(self, path: str) -> str:
+        """SHA-256 of the policy file as it is now; "" where it is gone."""
+        try:
+            return hashlib.sha256(self._files[path].read_bytes()).hexdigest()
+        except (OSError, KeyError):
+            return ""
 
     def _tell(self, hook: str, decision: Decision) -> None:
         """Tells all plugins; one that raises is reported and changes nothing."""
@@ -371,6 +243,37 @@ class Promoter:
                 )
 
 
+def changed_since(registry: Registry, resolved: Resolved, batch: Batch) -> str:
+    """Whether the registry, or the evidence in `batch`, is not what it was, in words; "" where it is."""
+    stage, before = resolved.request.to_stage, resolved.facts
+    model = registry.model(before.model)
+    champion = registry.holder(model, stage) if resolved.alias else None
+    if champion is not None and champion.version == before.version:
+        champion = None
+    if (champion and champion.version) != (resolved.champion and resolved.champion.version):
+        return f"the holder of {stage} changed"
+    now = model.find(before.version) or registry.version(before.model, before.version)
+    if (now.stage, now.created_at_ms, now.tags) != (before.stage, before.created_at_ms, before.tags):
+        return f"version {now.version} itself changed"
+    if dict(model.tags) != dict(resolved.model.tags):
+        return "the model's tags changed"
+    return "the evidence changed" if batch.changed() else ""
+
+
+def _unless_overtaken(decision: Decision, first: Resolved, now: Resolved) -> Decision:
+    """A champion that changed while this promotion waited is not the one that the caller asked to replace."""
+    before = first.champion.version if first.champion else None
+    after = now.champion.version if now.champion else None
+    if before == after or now.in_place or not (now.archive or "champion" in (decision.evidence or {})):
+        return decision
+    was, by = (f"version {version}" if version is not None else "nobody" for version in (before, after))
+    note = (
+        f"overtaken: {now.request.to_stage} was held by {was} when this began and is held by {by} now. "
+        f"Nothing was moved; promote again to be judged against {by}."
+    )
+    return decision.as_overtaken(note)
+
+
 def _or_raise(decision: Decision) -> Decision:
     if decision.allowed:
         return decision
@@ -378,11 +281,3 @@ def _or_raise(decision: Decision) -> Decision:
     if decision.overtaken and decision.outcome is Outcome.INCONCLUSIVE:
         kind = PromotionOvertaken
     raise kind(decision.summary(), decision)
-
-
-def _digest(path: str) -> str:
-    """SHA-256 of the file; "" where it is not there to be compared."""
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:
-        return ""

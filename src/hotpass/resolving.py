@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -9,7 +10,7 @@ from typing import Literal
 from hotpass.candidate import VersionFacts
 from hotpass.errors import CallError, NotFound
 from hotpass.ledger.chain import Chain
-from hotpass.ledger.reading import served_before
+from hotpass.ledger.reading import held_in_turn
 from hotpass.policy.model import PolicySet
 from hotpass.registry.port import ModelFacts, Registry
 from hotpass.stages import RESTING, ModelStage, alias_of, canonical
@@ -29,13 +30,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A request with all that it names looked up."""
+    """A request with all that it names looked up; its own request names the version by number."""
 
     request: Request
     model: ModelFacts
     facts: VersionFacts
     champion: VersionFacts | None
     archive: bool
+    #: Aliases that follow stages, in lower case.
+    stage_aliases: frozenset[str]
 
     @property
     def alias(self) -> str | None:
@@ -47,29 +50,58 @@ class Resolved:
         there = self.facts.stage == self.request.to_stage
         return there and (self.alias is None or self.model.alias(self.alias) == self.facts.version)
 
+    @property
+    def serving_aliases(self) -> list[str]:
+        """The aliases by which the version serves now. Nothing serves from Staging."""
+        mine = {
+            alias.lower() for alias, version in self.model.aliases.items() if version == self.facts.version
+        }
+        return sorted((mine & self.stage_aliases) - {ModelStage.STAGING.lower()})
+
+    def aliases_to_delete(self) -> list[str]:
+        """The aliases that are wrong after the move: other spellings of the target's, and those of stages
+        that it left.
+        """
+        return sorted(
+            alias
+            for alias, version in self.model.aliases.items()
+            if (alias.lower() == self.alias and alias != self.alias)
+            or (
+                version == self.facts.version
+                and alias.lower() in self.stage_aliases
+                and alias.lower() != self.alias
+            )
+        )
+
 
 def resolve(
     registry: Registry, policies: PolicySet, chains: Callable[[str], Chain], request: Request
 ) -> Resolved:
     """Raises NotFound for names that do not exist, CallError for a call that the policy contradicts."""
-    to_stage = canonical(request.to_stage)
+    to_stage = policies.spelling_of(request.model, canonical(request.to_stage))
+    if request.rollback and to_stage in RESTING:
+        raise CallError(
+            f"a rollback puts a version back into service; {to_stage} is where versions rest. Use: promote"
+        )
     request = replace(request, to_stage=to_stage)
     archive = _archive_existing(policies, request)
     model = registry.model(request.model)
     champion = registry.holder(model, to_stage) if alias_of(to_stage) else None
     version = request.version
     if version is None:
-        version = _version_before(chains(request.model), request, champion)
+        version = _version_before(registry, chains(request.model), request, champion)
     if version == "latest":
-        if not model.newest:
+        newest = max(model.newest, key=lambda facts: facts.version, default=None)
+        newest = newest or next(registry.versions(request.model), None)
+        if newest is None:
             raise NotFound(f"model {request.model!r} has no versions. Register one first.")
-        version = max(facts.version for facts in model.newest)
-    facts = next((facts for facts in model.newest if facts.version == version), None)
-    if facts is None:
-        facts = registry.version(request.model, version)
+        facts = newest
+    else:
+        facts = model.find(version) or registry.version(request.model, version)
     if champion is not None and champion.version == facts.version:
         champion = None
-    return Resolved(request, model, facts, champion, archive)
+    stage_aliases = policies.stage_aliases(request.model)
+    return Resolved(replace(request, version=facts.version), model, facts, champion, archive, stage_aliases)
 
 
 def _archive_existing(policies: PolicySet, request: Request) -> bool:
@@ -101,11 +133,16 @@ def _archive_existing(policies: PolicySet, request: Request) -> bool:
     return asked
 
 
-def _version_before(chain: Chain, request: Request, champion: VersionFacts | None) -> int:
-    entries = chain.entries(whole=True)
-    for identity, _ in served_before(entries, request.to_stage):
-        if champion is None or identity.version != champion.version:
-            return identity.version
+def _version_before(registry: Registry, chain: Chain, request: Request, champion: VersionFacts | None) -> int:
+    """What a rollback goes back to where nobody says: the version that the holder replaced, and that still
+    exists.
+    """
+    for identity in reversed(held_in_turn(chain.entries(whole=True), request.to_stage)):
+        if champion is not None and identity.version == champion.version:
+            continue
+        with contextlib.suppress(NotFound):
+            if registry.version(request.model, identity.version).identity().same_version(identity):
+                return identity.version
     raise NotFound(
         f"the ledger knows no earlier version of {request.model!r} in {request.to_stage} to roll back to. "
         "Name one with --to-version, if it was there before; see: hotpass history " + request.model

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -214,6 +214,11 @@ class Decision:
     def policy_digest(self) -> str:
         """SHA-256 over the digests of all policies that took part, in the order of their names."""
         return digest_of(sorted([ref.name, ref.digest] for ref in self.policies))
+
+    def as_overtaken(self, note: str) -> Decision:
+        """The same decision, with `note`, as one that something got in the way of; a refusal stays one."""
+        outcome = Outcome.INCONCLUSIVE if self.allowed else self.outcome
+        return replace(self, outcome=outcome, notes=(*self.notes, note), overtaken=True)
 
     def as_json(self) -> dict[str, Json]:
         """The decision as plain JSON types; this is what `--json` prints and what the ledger records."""

@@ -16,7 +16,7 @@ import pytest
 
 from hotpass import api
 from hotpass.candidate import ModelFile
-from hotpass.promotion import DIGEST_TAG
+from hotpass.artifacts import DIGEST_TAG
 from hotpass.registry.convert import MODEL_FILE_TAG, model_file_tag, model_id_of
 from support.policies import EIGHT_GATES, policy_set
 from support.proxy import Proxy

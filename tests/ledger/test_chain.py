@@ -11,7 +11,7 @@ from hotpass import api
 from hotpass.errors import LedgerError
 from hotpass.ledger.chain import WINDOW, Chain
 from hotpass.ledger.home import ROOT, Home
-from hotpass.ledger.record import CHUNK, Actor, Entry, Kind
+from hotpass.ledger.record import CHUNK, Actor, Entry, Kind, State
 from hotpass.policy.model import PolicySet
 from support.stores import Store
 
@@ -92,3 +92,56 @@ def test_a_deleted_ledger_is_said_so(sqlite_store: Store) -> None:
     sqlite_store.client.delete_experiment(found.experiment_id)
     with pytest.raises(LedgerError, match="mlflow experiments restore"):
         Chain(home(sqlite_store)).refresh()
+
+
+class TestWhatIsNotInTheChain:
+    def test_a_record_put_beside_it_counts_for_nothing(self, sqlite_store: Store) -> None:
+        """A copy of an old record, closed long ago, would make a short stay in a stage look long."""
+        chain = Chain(home(sqlite_store))
+        head = None
+        for number in range(4):
+            head = append(chain, str(number), after=head)
+        original = sqlite_store.client.get_run(chain.entries()[0].id)
+        forged = sqlite_store.client.create_run(original.info.experiment_id, tags=original.data.tags)
+        sqlite_store.client.set_terminated(forged.info.run_id, end_time=1)
+        sqlite_store.client.log_param(forged.info.run_id, "hotpass.next", chain.entries()[1].id)
+        assert [entry.id for entry in Chain(home(sqlite_store)).entries()] == [e.id for e in chain.entries()]
+
+    @pytest.mark.parametrize("position", range(4))
+    def test_a_removed_record_stops_everything(self, sqlite_store: Store, position: int) -> None:
+        chain = Chain(home(sqlite_store))
+        head = None
+        for number in range(4):
+            head = append(chain, str(number), after=head)
+        removed = chain.entries()[position].id
+        sqlite_store.client.delete_run(removed)
+        with pytest.raises(LedgerError, match=f"record {removed} was removed"):
+            Chain(home(sqlite_store)).entries(whole=True)
+
+    def test_a_first_record_that_was_never_linked(self, sqlite_store: Store) -> None:
+        """Its process died between writing and linking it; it is the only run there is, and no record."""
+        chain = Chain(home(sqlite_store))
+        chain.home.create()
+        chain.home.link = lambda previous, run_id: True  # type: ignore[method-assign]
+        append(chain, "never linked", moves=True)
+        assert Chain(home(sqlite_store)).entries() == []
+        assert append(Chain(home(sqlite_store)), "first") is not None
+        assert [e.record.body["text"] for e in Chain(home(sqlite_store)).entries()] == ["first"]
+
+    def test_an_end_before_the_beginning(self, sqlite_store: Store) -> None:
+        chain = Chain(home(sqlite_store))
+        entry = append(chain, moves=True)
+        assert entry is not None
+        chain.close(entry, moved=True, at_ms=None)
+        sqlite_store.client.set_terminated(entry.id, end_time=1)
+        with pytest.raises(LedgerError, match="it ended before it began"):
+            Chain(home(sqlite_store)).refresh()
+
+    def test_an_abandoned_record_cannot_be_made_to_have_moved(self, sqlite_store: Store) -> None:
+        chain = Chain(home(sqlite_store))
+        entry = append(chain, moves=True)
+        assert entry is not None
+        chain.close(entry, moved=False, at_ms=None)
+        sqlite_store.client.set_terminated(entry.id, "FINISHED")
+        [read] = Chain(home(sqlite_store)).entries()
+        assert read.state is State.ABANDONED

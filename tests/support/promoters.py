@@ -1,7 +1,7 @@
 """Processes that promote: several at once, and one that is killed at a chosen moment.
 
-They are forked from a server process that has imported MLflow and opened nothing, so each starts in a moment and has
-connections of its own.
+They are forked from a server process that has imported MLflow and opened nothing, so each starts in a moment
+and has connections of its own.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ _context.set_forkserver_preload(
 def promoters(
     count: int, uri: str, model: str, mode: Mode
 ) -> Iterator[Callable[[Sequence[int]], list[dict[str, Any]]]]:
-    """`count` processes. What is yielded promotes the given versions to Production, one a process, all at once.
+    """`count` processes. What is yielded promotes the given versions to Production, one a process, all at
+    once.
 
-    Each answer says what its process was told: `moved`, `overtaken`, `denied` or `error`, with the decision's id.
+    Each answer says what its process was told: `moved`, `overtaken`, `denied` or `error`, with the decision's
+    id.
     """
     pairs = [_context.Pipe() for _ in range(count)]
     processes = [
@@ -132,22 +134,25 @@ STEPS = (
 )
 
 
-def killed_promotion(uri: str, model: str, version: int, step: str, when: Literal["before", "after"]) -> None:
+def killed_promotion(
+    uri: str, model: str, version: int, step: str, when: Literal["before", "after"], lease: float
+) -> None:
     """Promotes `version` in a process that dies of SIGKILL before or after the store's method `step`."""
-    process = _context.Process(target=_promote_and_die, args=(uri, model, version, step, when), daemon=True)
+    process = _context.Process(
+        target=_promote_and_die, args=(uri, model, version, step, when, lease), daemon=True
+    )
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL, f"the process ended with {process.exitcode}, not by SIGKILL"
 
 
-def _promote_and_die(uri: str, model: str, version: int, step: str, when: str) -> None:
+def _promote_and_die(uri: str, model: str, version: int, step: str, when: str, lease: float) -> None:
     from hotpass import api
     from support.policies import policy_set
 
     warnings.simplefilter("ignore")
-    session = api.connect(
-        policies=policy_set(production_from=None), registry_uri=uri, tracking_uri=uri, actor="doomed"
-    )
+    policies = policy_set(production_from=None)
+    session = api.connect(policies=policies, registry_uri=uri, tracking_uri=uri, actor="doomed", lease=lease)
     for store in (session.registry.tracking, session.registry.store):
         method = getattr(store, step, None)
         if method is not None:

@@ -235,7 +235,7 @@ def _outcome(entry: Entry) -> str:
         words += ", open"
     elif entry.record.moves:
         words += ", moved" if entry.moved else ", not moved"
-    return f"{words}, settled later" if entry.settled_by else words
+    return f"{words}, settled later" if entry.settled_later else words
 
 
 def _record(entry: Entry) -> dict[str, Json]:
@@ -244,7 +244,7 @@ def _record(entry: Entry) -> dict[str, Json]:
         "id": entry.id, "kind": str(record.kind), "number": record.seq, "time": record.time,
         "actor": record.actor.name, "authenticated": record.actor.authenticated, "state": str(entry.state),
         "moved": entry.moved, "moved_at": entry.moved_at if entry.moved else None,
-        "settled_later": bool(entry.settled_by), "hash": entry.hash,
+        "settled_later": entry.settled_later, "hash": entry.hash,
         **{key: value for key, value in record.body.items() if key not in ("id", "identity")},
     }  # fmt: skip
 

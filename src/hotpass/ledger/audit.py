@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hotpass.errors import LedgerError
-from hotpass.ledger.home import Home, entry_of
+from hotpass.ledger.home import Home, end_problem, entry_of
 from hotpass.ledger.record import PARAM_NEXT, TAG_HASH, Entry
 from hotpass.verdicts import Json
 
@@ -28,6 +28,8 @@ class Audit:
     records: int = 0
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: Of the runs in the chain and beside it.
+    ids: set[str] = field(default_factory=set)
 
     @property
     def clean(self) -> bool:
@@ -54,6 +56,7 @@ def verify(home: Home) -> Audit:
     if not home.find():
         return audit
     runs = {run.info.run_id: run for run in home.all(deleted_too=True)}
+    audit.ids.update(runs)
     genesis = home.run(home.genesis)
     following: str | None = genesis.data.params.get(PARAM_NEXT)
     named_by = "the start of the chain"
@@ -99,6 +102,9 @@ def _wrong_with(entry: Entry, run: Any, previous: Entry | None, model: str) -> I
     record = entry.record
     if entry.hash != run.data.tags.get(TAG_HASH):
         yield Finding(entry.id, "edited: its content does not have the hash it was written with")
+    wrong = end_problem(run, record)
+    if wrong:
+        yield Finding(entry.id, f"edited: {wrong}")
     if record.model != model:
         yield Finding(entry.id, f"inserted: it is about model {record.model}")
     expected = previous.record.seq + 1 if previous else 1

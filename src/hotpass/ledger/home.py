@@ -18,12 +18,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hotpass.errors import LedgerError, NotFound, RegistryError
-from hotpass.ledger.record import PARAM_NEXT, PARAM_SETTLER, TAG_HASH, Entry, Record, State, join
+from hotpass.ledger.record import PARAM_END, PARAM_NEXT, PARAM_SETTLER, TAG_HASH, Entry, Record, State, join
 from hotpass.registry.calls import as_ledger_error, call
 
 ROOT = "hotpass-ledger"
 TAG_GENESIS = "hotpass.genesis"
-_STATES = {"RUNNING": State.OPEN, "SCHEDULED": State.OPEN, "FINISHED": State.CLOSED}
+_UNDER_WAY = ("RUNNING", "SCHEDULED")
+#: Milliseconds by which the clocks of a client and a server may differ before a time is called impossible.
+SKEW_MS = 10 * 60 * 1000
 
 
 class Home:
@@ -46,11 +48,7 @@ class Home:
         found = self._call("find it", self._store.get_experiment_by_name, self.name)
         if found is None:
             return False
-        if found.lifecycle_stage != "active":
-            raise LedgerError(
-                f"the ledger of {self.model} was deleted (experiment {self.name!r}). Restore it: "
-                f"mlflow experiments restore --experiment-id {found.experiment_id}"
-            )
+        self._active(found)
         genesis = dict(found.tags or {}).get(TAG_GENESIS)
         if not genesis:
             raise LedgerError(
@@ -98,14 +96,22 @@ class Home:
     def _experiment_named(self, name: str, tags: list[Any]) -> str:
         found = self._call("find it", self._store.get_experiment_by_name, name)
         if found is not None:
-            return str(found.experiment_id)
+            return self._active(found)
         try:
             return str(self._call("create it", self._store.create_experiment, name, None, tags))
         except LedgerError:
             found = self._call("find it", self._store.get_experiment_by_name, name)
             if found is None:
                 raise
-            return str(found.experiment_id)
+            return self._active(found)
+
+    def _active(self, found: Any) -> str:
+        if found.lifecycle_stage != "active":
+            raise LedgerError(
+                f"experiment {found.name!r} of the ledger was deleted. Restore it: "
+                f"mlflow experiments restore --experiment-id {found.experiment_id}"
+            )
+        return str(found.experiment_id)
 
     # --- reading --------------------------------------------------------------------------------------------
 
@@ -168,8 +174,19 @@ class Home:
 
         return bool(self._call("append to it", log))
 
-    def close(self, run_id: str, *, moved: bool, at_ms: int | None) -> None:
-        self._finish(run_id, "FINISHED" if moved else "KILLED", at_ms)
+    def finish(self, run_id: str, at_ms: int | None) -> None:
+        """Closes a record whose move took effect at `at_ms`."""
+        self._finish(run_id, "FINISHED", at_ms)
+
+    def end(self, run_id: str, *, moved: bool, at_ms: int) -> bool:
+        """Says once and for all how a record ended that did not simply succeed; False where that is said
+        already.
+        """
+        state = State.CLOSED if moved else State.ABANDONED
+        if not self._claim(run_id, PARAM_END, f"{state}@{at_ms}"):
+            return False
+        self._finish(run_id, "FINISHED" if moved else "KILLED", at_ms)  # for people who look at it in MLflow
+        return True
 
     def delete(self, run_id: str) -> None:
         """Takes away a record that never was linked."""
@@ -244,6 +261,12 @@ def entry_of(run: Any, *, checked: bool = True) -> Entry:
         record, digest = join(tags)
     except LedgerError as error:
         raise LedgerError(f"{error} (run {run.info.run_id}). Run: hotpass audit verify") from None
+    wrong = end_problem(run, record)
+    if checked and wrong:
+        raise LedgerError(
+            f"record {run.info.run_id} of {record.model} was edited after it was written: {wrong}. "
+            "Run: hotpass audit verify"
+        )
     if checked and digest != tags.get(TAG_HASH):
         raise LedgerError(
             f"record {run.info.run_id} of {record.model} was edited after it was written. Run: "
@@ -253,12 +276,56 @@ def entry_of(run: Any, *, checked: bool = True) -> Entry:
 
 
 def _entry(run: Any, record: Record, digest: str) -> Entry:
-    state = _STATES.get(run.info.status, State.ABANDONED)
-    if not record.moves:
-        state = State.CLOSED  # closed as soon as it is linked
-    settlers = sorted((key, value) for key, value in run.data.params.items() if key.startswith(PARAM_SETTLER))
+    params = run.data.params
+    state, ended_at_ms = _end_of(run, record)
     return Entry(
-        id=run.info.run_id, record=record, hash=digest, state=state, opened_at_ms=run.info.start_time,
-        ended_at_ms=run.info.end_time if record.moves else None, next_id=run.data.params.get(PARAM_NEXT),
-        settled_by=settlers[-1][1] if settlers else "",
-    )  # fmt: skip
+        id=run.info.run_id,
+        record=record,
+        hash=digest,
+        state=state,
+        opened_at_ms=run.info.start_time,
+        ended_at_ms=ended_at_ms,
+        next_id=params.get(PARAM_NEXT),
+        settlers=sum(1 for key in params if key.startswith(PARAM_SETTLER)),
+    )
+
+
+def _end_of(run: Any, record: Record) -> tuple[State, int | None]:
+    """How the record ended, and when in ms. What was said in a param counts, since that cannot be changed."""
+    if not record.moves:
+        return State.CLOSED, None  # as soon as it is linked
+    said = _said_end(run)
+    if said is not None:
+        return said
+    if run.info.status in _UNDER_WAY:
+        return State.OPEN, None
+    return (State.CLOSED if run.info.status == "FINISHED" else State.ABANDONED), run.info.end_time
+
+
+def end_problem(run: Any, record: Record) -> str:
+    """What is impossible about how the record ended; "" where nothing is.
+
+    A record's own process says that it succeeded by the run's status alone, which saves a request; so a time
+    before the record was written, or a failure without the param, can only have been put there by somebody
+    else.
+    """
+    if not record.moves or run.info.status in _UNDER_WAY:
+        return ""
+    if PARAM_END in run.data.params:
+        return "" if _said_end(run) else f"its end is {run.data.params[PARAM_END]!r}"
+    if run.info.status != "FINISHED":
+        return f"its status is {run.info.status}"
+    at_ms = run.info.end_time
+    return (
+        "it ended before it began"
+        if at_ms is None or at_ms < record.time.timestamp() * 1000 - SKEW_MS
+        else ""
+    )
+
+
+def _said_end(run: Any) -> tuple[State, int] | None:
+    state, _, at = run.data.params.get(PARAM_END, "").partition("@")
+    try:
+        return State(state), int(at)
+    except ValueError:
+        return None

@@ -50,8 +50,7 @@ def stays_of(entries: Iterable[Entry], identity: Identity) -> list[Stay]:
 
 def current_stay(entries: Iterable[Entry], facts: VersionFacts) -> Stay | None:
     """The stay that lasts, if the ledger and the registry agree on the stage."""
-    identity = Identity(facts.workspace, facts.model, facts.version, facts.created_at_ms)
-    stays = stays_of(entries, identity)
+    stays = stays_of(entries, facts.identity())
     return stays[-1] if stays and stays[-1].until is None and stays[-1].stage == facts.stage else None
 
 
@@ -73,6 +72,23 @@ def served_before(entries: Sequence[Entry], stage: str) -> list[tuple[Identity, 
             if subject is not None:
                 found.append((subject, entry))
     return found
+
+
+def held_in_turn(entries: Sequence[Entry], stage: str) -> list[Identity]:
+    """The versions whose turn in `stage` was not taken back, oldest first; the last one holds it now.
+
+    A rollback takes back the turns of all that came after the version it went back to, so that the next one
+    goes further back and never forward to what was rolled away.
+    """
+    turns: list[Identity] = []
+    for identity, entry in reversed(served_before(entries, stage)):
+        if entry.record.body.get("rollback"):
+            places = [place for place, held in enumerate(turns) if held.same_version(identity)]
+            if places:
+                del turns[places[-1] + 1 :]
+                continue
+        turns.append(identity)
+    return turns
 
 
 def _is(seen: dict[str, int], identity: Identity) -> bool:

@@ -35,6 +35,9 @@ TAG_TO = "hotpass.to"
 TAG_OUTCOME = "hotpass.outcome"
 PARAM_NEXT = "hotpass.next"
 PARAM_SETTLER = "hotpass.settler."  # + number of the attempt
+PARAM_END = (
+    "hotpass.end"  # how it ended, where that was not its own process' success: "abandoned@1795504798551"
+)
 
 
 class Kind(StrEnum):
@@ -43,6 +46,7 @@ class Kind(StrEnum):
     GENESIS = "genesis"
     DECISION = "decision"
     ADOPTION = "adoption"
+    REPAIR = "repair"  # a late write of a settled promotion undone
 
 
 class State(StrEnum):
@@ -75,6 +79,8 @@ class Record:
     workspace: str
     moves: bool
     body: Mapping[str, Json]
+    #: Seconds for which others leave it alone while it is open.
+    lease: float
     #: Id, hash, state and end (ms) of the record before; empty for the first.
     previous: Mapping[str, Json]
 
@@ -88,6 +94,7 @@ class Record:
             "model": self.model,
             "workspace": self.workspace,
             "moves": self.moves,
+            "lease": self.lease,
             "body": dict(self.body),
             "previous": dict(self.previous),
         }
@@ -101,15 +108,16 @@ class Record:
                     f"a ledger record has format {data['format']}; this Hotpass reads {FORMAT}. Upgrade it."
                 )
             return cls(
-                Kind(data["kind"]),
-                int(data["seq"]),
-                datetime.fromisoformat(data["time"]),
-                Actor(data["actor"]["name"], bool(data["actor"]["authenticated"])),
-                data["model"],
-                data["workspace"],
-                bool(data["moves"]),
-                data["body"],
-                data["previous"],
+                kind=Kind(data["kind"]),
+                seq=int(data["seq"]),
+                time=datetime.fromisoformat(data["time"]),
+                actor=Actor(data["actor"]["name"], bool(data["actor"]["authenticated"])),
+                model=data["model"],
+                workspace=data["workspace"],
+                moves=bool(data["moves"]),
+                body=data["body"],
+                lease=float(data["lease"]),
+                previous=data["previous"],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise LedgerError(f"a ledger record cannot be read: {type(error).__name__}: {error}") from None
@@ -128,7 +136,13 @@ class Entry:
     opened_at_ms: int
     ended_at_ms: int | None
     next_id: str | None
-    settled_by: str = ""
+    #: How many processes have set out to settle it.
+    settlers: int = 0
+
+    @property
+    def settled_later(self) -> bool:
+        """Whether another process had to find out how it ended."""
+        return self.settlers > 0
 
     @property
     def is_open(self) -> bool:

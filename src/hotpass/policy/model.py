@@ -92,6 +92,24 @@ class PolicySet:
     def covering(self, model: str) -> tuple[Policy, ...]:
         return tuple(policy for policy in self.policies if policy.covers(model))
 
+    def spelling_of(self, model: str, stage: str) -> str:
+        """`stage` as the policies of `model` spell it: a team's stages are the same whatever their letter
+        case.
+        """
+        for policy in self.covering(model):
+            for entry in policy.promotions:
+                for known in (entry.to_stage, entry.from_stage):
+                    if known is not None and known.lower() == stage.lower():
+                        return known
+        return stage
+
+    def stage_aliases(self, model: str) -> frozenset[str]:
+        """The aliases that follow the stages of `model`, in lower case."""
+        of_policies = {
+            entry.to_stage.lower() for policy in self.covering(model) for entry in policy.promotions
+        }
+        return frozenset(of_policies | {"staging", "production"}) - {"none", "archived"}
+
     def refs(self) -> tuple[PolicyRef, ...]:
         return tuple(policy.ref for policy in self.policies)
 

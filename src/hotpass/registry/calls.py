@@ -7,11 +7,15 @@ database, a database that is briefly away, and a server that restarts.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +23,9 @@ from urllib.parse import urlsplit
 from hotpass.errors import CallError, LedgerError, MissingDependency, NotFound, RegistryError, mask
 
 T = TypeVar("T")
+
+#: By when calls must be over, by time.monotonic(); None: each has TIMEOUT.
+_DEADLINE: ContextVar[float | None] = ContextVar("hotpass_deadline", default=None)
 
 #: In all, a call is tried this often, within so many seconds.
 ATTEMPTS = 5
@@ -36,10 +43,15 @@ _TRANSIENT_TEXTS = (
     "server closed the connection",
     "could not serialize",
     "deadlock detected",
-    "502",
-    "503",
-    "504",
 )
+_BUSY_GATEWAY = re.compile(r"\b(?:error code|HTTP|status) 50[234]\b", re.IGNORECASE)
+#: What another try cannot mend, whatever names or ids in the text look like.
+_FINAL_CODES = {
+    "RESOURCE_DOES_NOT_EXIST",
+    "RESOURCE_ALREADY_EXISTS",
+    "INVALID_PARAMETER_VALUE",
+    "PERMISSION_DENIED",
+}
 _HOPELESS = ("authentication failed", "does not exist", "no password supplied", "no such table")
 
 
@@ -66,9 +78,11 @@ def is_transient(error: Exception) -> bool:
     if not isinstance(error, MlflowException):
         return False
     text = str(error.message)
-    if any(hopeless in text for hopeless in _HOPELESS):
+    if error.error_code in _FINAL_CODES or any(hopeless in text for hopeless in _HOPELESS):
         return False
-    return error.error_code in _TRANSIENT_CODES or any(part in text for part in _TRANSIENT_TEXTS)
+    if error.error_code in _TRANSIENT_CODES or any(part in text for part in _TRANSIENT_TEXTS):
+        return True
+    return _BUSY_GATEWAY.search(text) is not None
 
 
 def call(what: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -86,15 +100,65 @@ def call(what: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
             raise _translated(what, first) from None
     import stamina
 
+    deadline = _DEADLINE.get()
+    left = TIMEOUT if deadline is None else deadline - time.monotonic()
     try:
         for attempt in stamina.retry_context(
-            on=is_transient, attempts=ATTEMPTS, timeout=TIMEOUT, wait_initial=0.1, wait_max=5.0
+            on=is_transient, attempts=ATTEMPTS, timeout=max(left, 0.001), wait_initial=0.1, wait_max=5.0
         ):
             with attempt:
                 return function(*args, **kwargs)
     except MlflowException as error:
         raise _translated(what, error) from None
     raise AssertionError("stamina either returns or raises")  # pragma: no cover
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Inside, no call goes on for longer than `seconds` in all, and no HTTP request for longer than a fifth
+    of that.
+
+    For moves under a lease: MLflow's own patience (two minutes a request, seven retries) would outlive it.
+    """
+    token = _DEADLINE.set(time.monotonic() + seconds)
+    _SHORT_REQUESTS.enter(max(1, int(seconds / 5)))
+    try:
+        yield
+    finally:
+        _SHORT_REQUESTS.leave()
+        _DEADLINE.reset(token)
+
+
+class _ShortRequests:
+    """MLflow takes the limits of its HTTP requests from the environment alone, so it is changed while anybody
+    in this process moves something, and put back by the last.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before: dict[str, str | None] = {}
+
+    def enter(self, seconds: int) -> None:
+        wanted = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+        with self._lock:
+            if self._inside == 0:
+                self._before = {name: os.environ.get(name) for name in wanted}
+            self._inside += 1
+            os.environ.update(wanted)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                for name, value in self._before.items():
+                    if value is None:
+                        os.environ.pop(name, None)
+                    else:
+                        os.environ[name] = value
+
+
+_SHORT_REQUESTS = _ShortRequests()
 
 
 def _translated(what: str, error: Any) -> RegistryError | NotFound:

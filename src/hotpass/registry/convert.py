@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from hotpass.candidate import Dataset, LoggedModelFacts, Metric, ModelFile, RunFacts, VersionFacts
+from hotpass.stages import ModelStage
 
 #: The version tag that holds the stage where MLflow has none for it.
 STAGE_TAG = "hotpass.stage"
@@ -40,10 +41,13 @@ def model_id_of(version: Any) -> str:
 def version_facts(version: Any, aliases: tuple[str, ...] | None = None) -> VersionFacts:
     """A ModelVersion. `aliases` replaces its own, which MLflow leaves empty inside a RegisteredModel."""
     tags = dict(version.tags or {})
+    pointing = tuple(version.aliases or ()) if aliases is None else aliases
     stage = version.current_stage or "None"
     # A team's own stage, and every stage on a server without stages, is kept as a tag.
     if tags.get(STAGE_TAG) and stage == "None":
         stage = tags[STAGE_TAG]
+    elif not version.current_stage:
+        stage = _stage_of_alias(pointing)
     return VersionFacts(
         model=version.name,
         version=int(version.version),
@@ -52,12 +56,22 @@ def version_facts(version: Any, aliases: tuple[str, ...] | None = None) -> Versi
         source=version.source or "",
         run_id=version.run_id or "",
         model_id=model_id_of(version),
-        aliases=tuple(version.aliases or ()) if aliases is None else aliases,
+        aliases=pointing,
         tags=tags,
         description=version.description or "",
         updated_at_ms=int(version.last_updated_timestamp or 0),
         workspace=getattr(version, "workspace", None) or "default",
     )
+
+
+def _stage_of_alias(aliases: tuple[str, ...]) -> str:
+    """The stage of a version that Hotpass has not moved yet, on a server without stages: the one its alias
+    names.
+    """
+    for stage in (ModelStage.PRODUCTION, ModelStage.STAGING):
+        if any(alias.lower() == stage.lower() for alias in aliases):
+            return stage.value
+    return ModelStage.NONE.value
 
 
 def run_facts(run: Any) -> RunFacts:
@@ -105,6 +119,8 @@ def nan_suspects(model: Any) -> list[tuple[str, str]]:
 
 def _infinite(value: float) -> float:
     """MLflow's SQL store keeps infinities as the largest float (`sanitize_metric_value`)."""
+    if math.isnan(value):
+        return math.nan  # the one object, so that what was read twice compares equal
     return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 
 

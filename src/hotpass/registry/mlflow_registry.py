@@ -10,24 +10,22 @@ import contextlib
 import difflib
 import logging
 import math
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hotpass.artifacts import digest_of_folder
 from hotpass.candidate import LoggedModelFacts, ModelFile, RunFacts, VersionFacts
-from hotpass.errors import NotFound, RegistryError, mask
+from hotpass.errors import NotFound, RegistryError
 from hotpass.registry import convert
 from hotpass.registry.calls import call, check_reachable, require_mlflow
+from hotpass.registry.files import VersionFiles
 from hotpass.registry.filters import name_is
 from hotpass.registry.port import ModelFacts, Moved
-from hotpass.registry.representation import Representation, representation_of
+from hotpass.registry.representation import Representation, TaggedStages, representation_of
+from hotpass.stages import is_native
 
-DIGEST_TAG = "hotpass.artifact_digest"
 PAGE = 1000
-_MLMODEL_LIMIT = 4 * 1024 * 1024  # bytes; a real one has a few thousand
 
 
 class MlflowRegistry:
@@ -52,7 +50,9 @@ class MlflowRegistry:
             )
             self.tracking: Any = call("open the tracking store", lambda: client._tracking_client.store)
             self.store: Any = call("open the model registry", lambda: client._get_registry_client().store)
-        self._representation: Representation | None = None
+        self._representation: Representation | None = (
+            TaggedStages(self.store) if registry_uri.startswith("databricks-uc") else None
+        )
         self._experiments: set[str] = set()
         self._model_files: dict[str, ModelFile | None] = {}
         self._logged: dict[str, LoggedModelFacts] = {}  # as last read
@@ -95,9 +95,10 @@ class MlflowRegistry:
         try:
             found = call(f"read {model} version {version}", self.store.get_model_version, model, str(version))
         except NotFound:
+            self.model(model)  # raises, with the names that exist
             known = [str(facts.version) for facts in self.versions(model)]
             if not known:
-                raise self._unknown_model(model) from None
+                raise NotFound(f"model {model!r} has no versions. Register one first.") from None
             raise NotFound(
                 f"model {model!r} has no version {version}. It has: {', '.join(known[:20])}"
                 + (" …" if len(known) > 20 else "")
@@ -105,12 +106,22 @@ class MlflowRegistry:
         return convert.version_facts(found)
 
     def versions(self, model: str) -> Iterator[VersionFacts]:
+        if isinstance(self._representation, TaggedStages):
+            # Unity Catalog takes no order_by.
+            return iter(sorted(self._pages(model, None), key=lambda facts: facts.version, reverse=True))
+        return self._pages(model, ["version_number DESC"])
+
+    def _pages(self, model: str, order_by: list[str] | None) -> Iterator[VersionFacts]:
         token = None
         while True:
             page = call(
-                f"list the versions of {model!r}", self.store.search_model_versions, name_is(model),
-                max_results=PAGE, order_by=["version_number DESC"], page_token=token,
-            )  # fmt: skip
+                f"list the versions of {model!r}",
+                self.store.search_model_versions,
+                name_is(model),
+                max_results=PAGE,
+                order_by=order_by,
+                page_token=token,
+            )
             yield from (convert.version_facts(version) for version in page if version.name == model)
             token = page.token
             if not token:
@@ -118,13 +129,13 @@ class MlflowRegistry:
 
     def holder(self, facts: ModelFacts, stage: str) -> VersionFacts | None:
         pointed = facts.alias(stage.lower())
-        in_stage = [version for version in facts.newest if version.stage == stage]
-        if pointed is None:
-            return max(in_stage, key=lambda version: version.version, default=None)
-        for version in facts.newest:
-            if version.version == pointed:
-                return version
-        return self.version(facts.name, pointed)
+        if pointed is not None:
+            return facts.find(pointed) or self.version(facts.name, pointed)
+        if is_native(stage) and not isinstance(self._representation, TaggedStages):
+            in_stage = [version for version in facts.newest if version.stage == stage]
+        else:  # the newest of each stage that MLflow names are those of its own stages
+            in_stage = [version for version in self.versions(facts.name) if version.stage == stage]
+        return max(in_stage, key=lambda version: version.version, default=None)
 
     def runs(self, run_ids: Sequence[str]) -> Mapping[str, RunFacts]:
         wanted = list(dict.fromkeys(run_id for run_id in run_ids if run_id))
@@ -162,16 +173,16 @@ class MlflowRegistry:
         return found
 
     def _with_nans(self, model: Any) -> LoggedModelFacts:
-        """The facts, with NaN again where MLflow made it 0; also where nobody can tell any more."""
+        """The facts, with NaN again where MLflow made it 0; also where nobody can tell any more: another
+        LoggedModel of the same run has logged a metric of that name since.
+        """
         facts = convert.logged_model_facts(model)
         suspects = convert.nan_suspects(model)
         if not suspects:
             return facts
         runs = self.runs([run_id for _, run_id in suspects])
         doubtful = {
-            name
-            for name, run_id in suspects
-            if run_id not in runs or math.isnan(runs[run_id].metrics.get(name, math.nan))
+            name for name, run_id in suspects if run_id not in runs or runs[run_id].metrics.get(name) != 0
         }
         metrics = tuple(
             m._replace(value=math.nan) if m.value == 0 and m.name in doubtful else m for m in facts.metrics
@@ -197,58 +208,25 @@ class MlflowRegistry:
             except ValueError as error:
                 raise RegistryError(f"{facts.model} version {facts.version}: {error}") from None
         else:
-            found = self._read_model_file(facts)
+            found = self._files_of(facts).model_file()
         if facts.model_id:
             self._model_files[facts.model_id] = found
         return found
 
-    def _read_model_file(self, facts: VersionFacts) -> ModelFile | None:
-        repository = self._files_of(facts)
-        with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:
-            target = Path(folder) / "MLmodel"
-            try:
-                # Not download_artifacts(): that lists the folder first, a request of its own.
-                repository._download_file("MLmodel", str(target))
-                if target.stat().st_size > _MLMODEL_LIMIT:
-                    raise RegistryError(
-                        f"the MLmodel file of {facts.model} version {facts.version} is too large"
-                    )
-                return convert.model_file(target.read_text(encoding="utf-8"))
-            except RegistryError:
-                raise
-            except Exception as error:
-                if _is_absent(error):
-                    return None
-                raise RegistryError(
-                    f"cannot read the MLmodel file of {facts.model} version {facts.version}: "
-                    f"{type(error).__name__}: {mask(str(error))}"
-                ) from None
-
     def artifact_digest(self, facts: VersionFacts) -> str:
-        with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:
-            return digest_of_folder(self.download(facts, Path(folder)))
+        return self._files_of(facts).digest()
+
+    def digest_at_hand(self, facts: VersionFacts) -> str | None:
+        files = self._files_of(facts)
+        return files.digest() if files.are_local else None
 
     def download(self, facts: VersionFacts, to: Path) -> Path:
-        with _no_progress_bars():
-            try:
-                return Path(self._files_of(facts).download_artifacts("", dst_path=str(to)))
-            except Exception as error:
-                raise RegistryError(
-                    f"cannot download the files of {facts.model} version {facts.version}: {mask(str(error))}"
-                ) from None
+        return self._files_of(facts).download(to)
 
-    def _files_of(self, facts: VersionFacts) -> Any:
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        source = facts.source
-        if facts.model_id:
-            source = self._logged_model(facts).artifact_location
-        try:
-            return get_artifact_repository(source, tracking_uri=self.tracking_uri, registry_uri=self._uri)
-        except Exception as error:
-            raise RegistryError(
-                f"cannot read the files of {facts.model} version {facts.version}: {mask(str(error))}"
-            ) from None
+    def _files_of(self, facts: VersionFacts) -> VersionFiles:
+        source = self._logged_model(facts).artifact_location if facts.model_id else facts.source
+        name = f"{facts.model} version {facts.version}"
+        return VersionFiles(name, source, tracking_uri=self.tracking_uri, registry_uri=self._uri)
 
     def _logged_model(self, facts: VersionFacts) -> LoggedModelFacts:
         found = self._logged.get(facts.model_id) or self.logged_models([facts.model_id]).get(facts.model_id)
@@ -304,17 +282,6 @@ def _all_runs() -> Any:
     return ViewType.ALL
 
 
-def _is_absent(error: Exception) -> bool:
-    text = str(error)
-    return (
-        isinstance(error, FileNotFoundError)
-        or getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
-        or "404" in text
-        or "No such file" in text
-        or "NoSuchKey" in text
-    )
-
-
 @contextlib.contextmanager
 def _quiet_alembic() -> Iterator[None]:
     """Opening a SQLite store makes alembic print a line for every migration of MLflow's; nobody asked for
@@ -331,18 +298,3 @@ def _quiet_alembic() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """MLflow draws a progress bar for downloads, which does not belong among our lines."""
-    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR as BAR
-
-    if BAR.is_set():  # somebody chose
-        yield
-        return
-    BAR.set(False)
-    try:
-        yield
-    finally:
-        BAR.unset()

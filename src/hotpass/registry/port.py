@@ -25,11 +25,15 @@ class ModelFacts:
     workspace: str = "default"
 
     def alias(self, name: str) -> int | None:
-        """The version that alias `name` points at, whatever its letter case."""
-        for alias, version in self.aliases.items():
-            if alias.lower() == name.lower():
-                return version
-        return None
+        """The version that the lower-case alias `name` points at; without one, what another spelling of it
+        points at.
+        """
+        spelt = [self.aliases[alias] for alias in sorted(self.aliases) if alias.lower() == name]
+        return self.aliases.get(name, spelt[0] if spelt else None)
+
+    def find(self, version: int) -> VersionFacts | None:
+        """The version, if it is among the newest of its stage."""
+        return next((facts for facts in self.newest if facts.version == version), None)
 
 
 class Moved(NamedTuple):
@@ -65,9 +69,19 @@ class Registry(Protocol):
         ...
 
     def logged_models(self, model_ids: Sequence[str]) -> Mapping[str, LoggedModelFacts]: ...
+    def knows_experiments(self, experiment_ids: Sequence[str]) -> None:
+        """A hint where runs may be found, so that several can be read in one request."""
+        ...
+
     def model_file(self, facts: VersionFacts) -> ModelFile | None: ...
     def artifact_digest(self, facts: VersionFacts) -> str:
         """SHA-256 over the sorted pairs of path and file hash of the version's files, downloaded for that."""
+        ...
+
+    def digest_at_hand(self, facts: VersionFacts) -> str | None:
+        """`artifact_digest` where the files are on this machine, so that reading them costs next to nothing;
+        else None.
+        """
         ...
 
     def download(self, facts: VersionFacts, to: Path) -> Path:

@@ -8,7 +8,6 @@ everywhere.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -107,18 +106,23 @@ class TaggedStages:
             ModelVersionTag(STAGE_TAG, str(stage)),
         )
 
-    def _others_in(self, facts: VersionFacts, stage: str) -> Iterator[int]:
+    def _others_in(self, facts: VersionFacts, stage: str) -> list[int]:
+        """Looked through here: Unity Catalog filters by name alone."""
         found: list[int] = []
         token = None
         while True:
             page = call(
                 f"list the versions of {facts.model} in {stage}",
                 self._store.search_model_versions,
-                f"{name_is(facts.model)} AND tags.`{STAGE_TAG}`='{stage}'",
+                name_is(facts.model),
                 max_results=1000,
                 page_token=token,
             )
-            found.extend(int(version.version) for version in page if version.name == facts.model)
+            found.extend(
+                other.version
+                for other in map(version_facts, page)
+                if other.model == facts.model and other.stage == stage
+            )
             token = page.token
             if not token:
-                return iter([version for version in found if version != facts.version])
+                return [version for version in found if version != facts.version]

@@ -1,0 +1,125 @@
+"""The second and third step of a promotion: gather the evidence and evaluate it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from hotpass import engine
+from hotpass.artifacts import DIGEST_TAG
+from hotpass.gather import Batch, Memory, gather
+from hotpass.ledger.chain import Chain
+from hotpass.ledger.reading import current_stay, served_before
+from hotpass.policy.model import PolicySet
+from hotpass.registry.port import Registry
+from hotpass.resolving import Resolved
+from hotpass.stages import alias_of
+from hotpass.verdicts import Decision, Outcome
+
+if TYPE_CHECKING:
+    import pluggy
+
+
+class Judge:
+    """Decides on resolved requests, and writes nothing."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        policies: PolicySet,
+        manager: pluggy.PluginManager,
+        unmatched: Literal["builtin", "deny"],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.policies = policies
+        self._registry = registry
+        self._manager = manager
+        self._unmatched: Literal["builtin", "deny"] = unmatched
+        self._now = now
+        self._veto = engine.vetoes(manager)
+
+    def judge(self, resolved: Resolved, chain: Chain, memory: Memory | None) -> tuple[Decision, Batch]:
+        """The decision, and the batch that loaded its evidence. `memory` may stand in for what was read
+        before.
+        """
+        request = resolved.request
+        candidate, batch = gather(
+            self._registry,
+            chain,
+            self._manager,
+            resolved.model,
+            resolved.facts,
+            request.to_stage,
+            champion=resolved.champion,
+            memory=memory,
+            rollback=request.rollback,
+            artifact_digest=resolved.facts.tags.get(DIGEST_TAG, ""),
+        )
+        decision = engine.evaluate(
+            self.policies,
+            candidate,
+            self._now(),
+            unmatched=self._unmatched,
+            veto=self._veto,
+            reason=request.reason,
+        )
+        against = (
+            self._against_a_rollback(resolved, chain)
+            if request.rollback
+            else self._came_past(resolved, chain)
+        )
+        if against:
+            decision = replace(decision, outcome=Outcome.DENIED, notes=(*decision.notes, *against))
+        return decision, batch
+
+    def _came_past(self, resolved: Resolved, chain: Chain) -> list[str]:
+        """A version that stands in the target stage without its pointer is moved like any other; so it must
+        have come there by a decision, or it would get the pointer without the promotion that leads there.
+        """
+        stage = resolved.request.to_stage
+        if (
+            resolved.facts.stage != stage
+            or resolved.in_place
+            or not self.policies.covering(resolved.facts.model)
+        ):
+            return []
+        if current_stay(chain.entries(whole=True), resolved.facts) is not None:
+            return []
+        return [
+            f"version {resolved.facts.version} came to {stage} past Hotpass, and the alias "
+            f"{alias_of(stage)} is not on it. "
+            "Move it back in MLflow and promote it, or record what is there now: hotpass adopt "
+            f"{resolved.facts.model}"
+        ]
+
+    def _against_a_rollback(self, resolved: Resolved, chain: Chain) -> list[str]:
+        """What every rollback needs: a reason, an allowed decision that put the version there before, the
+        same files, and that it does not serve elsewhere.
+        """
+        against = []
+        stage, facts = resolved.request.to_stage, resolved.facts
+        if not resolved.request.reason.strip():
+            against.append("a rollback needs a reason (--reason)")
+        serves = [alias for alias in resolved.serving_aliases if alias != resolved.alias]
+        if serves:
+            against.append(
+                f"version {facts.version} serves under the alias {serves[0]} now; rolling it back "
+                "would take it away there"
+            )
+        identity = facts.identity()
+        before = [
+            served
+            for served, _ in served_before(chain.entries(whole=True), stage)
+            if served.same_version(identity)
+        ]
+        if not before:
+            return [*against, f"no allowed decision ever put version {facts.version} in {stage}"]
+        digest = self._registry.artifact_digest(facts)
+        if digest not in {served.artifact_digest for served in before}:
+            against.append(
+                f"its files are not those that were in {stage}: their digest is {digest[:12]} now, and was "
+                f"{before[0].artifact_digest[:12] or 'not recorded'}"
+            )
+        return against

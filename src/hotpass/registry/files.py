@@ -1,0 +1,114 @@
+"""The files of a model version, wherever they are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hotpass.artifacts import digest_of_folder
+from hotpass.candidate import ModelFile
+from hotpass.errors import RegistryError, mask
+from hotpass.registry import convert
+
+_MLMODEL_LIMIT = 4 * 1024 * 1024  # bytes; a real one has a few thousand
+
+
+class VersionFiles:
+    """The files at `source`; `name` is what messages call the version. Methods raise RegistryError."""
+
+    def __init__(self, name: str, source: str, *, tracking_uri: str, registry_uri: str) -> None:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        self._name = name
+        try:
+            self._repository: Any = get_artifact_repository(
+                source, tracking_uri=tracking_uri, registry_uri=registry_uri
+            )
+        except Exception as error:
+            raise RegistryError(f"cannot read the files of {name}: {mask(str(error))}") from None
+
+    @property
+    def are_local(self) -> bool:
+        """Whether they are on this machine."""
+        return self._folder is not None
+
+    @property
+    def _folder(self) -> Path | None:
+        from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+        if isinstance(self._repository, LocalArtifactRepository):
+            return Path(self._repository.artifact_dir)
+        return None
+
+    def digest(self) -> str:
+        """SHA-256 over the sorted pairs of path and file hash."""
+        folder = self._folder
+        if folder is not None:
+            return self._digest_of(folder)
+        with tempfile.TemporaryDirectory(prefix="hotpass-") as copy:
+            return self._digest_of(self.download(Path(copy)))
+
+    def _digest_of(self, folder: Path) -> str:
+        try:
+            return digest_of_folder(folder)
+        except (OSError, ValueError):
+            raise RegistryError(
+                f"{self._name} has no files that can be read, so no decision can be bound to them"
+            ) from None
+
+    def download(self, to: Path) -> Path:
+        """A copy below `to`."""
+        with _no_progress_bars():
+            try:
+                return Path(self._repository.download_artifacts("", dst_path=str(to)))
+            except Exception as error:
+                raise RegistryError(
+                    f"cannot download the files of {self._name}: {mask(str(error))}"
+                ) from None
+
+    def model_file(self) -> ModelFile | None:
+        """What the MLmodel file says; None where there is none."""
+        with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:
+            target = Path(folder) / "MLmodel"
+            try:
+                # Not download_artifacts(): that lists the folder first, a request of its own.
+                self._repository._download_file("MLmodel", str(target))
+                if target.stat().st_size > _MLMODEL_LIMIT:
+                    raise RegistryError(f"the MLmodel file of {self._name} is too large")
+                return convert.model_file(target.read_text(encoding="utf-8"))
+            except RegistryError:
+                raise
+            except Exception as error:
+                if _is_absent(error):
+                    return None
+                raise RegistryError(
+                    f"cannot read the MLmodel file of {self._name}: {type(error).__name__}: "
+                    f"{mask(str(error))}"
+                ) from None
+
+
+def _is_absent(error: Exception) -> bool:
+    text = str(error)
+    return (
+        isinstance(error, FileNotFoundError)
+        or getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
+        or any(sign in text for sign in ("404", "No such file", "NoSuchKey"))
+    )
+
+
+@contextlib.contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """MLflow draws a progress bar for downloads, which does not belong among our lines."""
+    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR as BAR
+
+    if BAR.is_set():  # somebody chose
+        yield
+        return
+    BAR.set(False)
+    try:
+        yield
+    finally:
+        BAR.unset()
