@@ -17,7 +17,8 @@ import pytest
 from hotpass import api
 from hotpass.candidate import ModelFile
 from hotpass.artifacts import DIGEST_TAG
-from hotpass.registry.convert import MODEL_FILE_TAG, model_file_tag, model_id_of
+from hotpass.registry.convert import MODEL_FILE_TAG, model_file_tag
+from hotpass.registry.mlflow_registry import MlflowRegistry
 from support.policies import EIGHT_GATES, policy_set
 from support.proxy import Proxy
 from support.stores import Store
@@ -33,10 +34,11 @@ FILE = ModelFile((("age", "double"),), (("0", "tensor int64[-1]"),), True, ("skl
 
 def _version(store: Store) -> int:
     """A version as `log_training_run` leaves it: with its digest and what its MLmodel file says as tags."""
-    tags = {"owner": "ana", DIGEST_TAG: "0" * 64}
-    version = make_version(store, "leads", metrics=GOOD, tags=tags, run_tags=COMMIT)
-    model_id = model_id_of(store.client.get_model_version("leads", str(version)))
-    store.client.set_logged_model_tags(model_id, {MODEL_FILE_TAG: str(model_file_tag(FILE))})
+    version = make_version(store, "leads", metrics=GOOD, tags={"owner": "ana"}, run_tags=COMMIT)
+    registry = MlflowRegistry(store.uri, store.uri)
+    facts = registry.version("leads", version)
+    registry.tag_version("leads", version, DIGEST_TAG, registry.artifact_digest(facts))
+    store.client.set_logged_model_tags(facts.model_id, {MODEL_FILE_TAG: str(model_file_tag(FILE))})
     return version
 
 
