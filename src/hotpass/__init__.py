@@ -39,12 +39,13 @@ from hotpass.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from hotpass.api import adopt, check, history, promote, rollback
+    from hotpass.api import adopt, check, connect, history, promote, rollback
     from hotpass.policy.loader import load_policies
 
 _LAZY = {
     "adopt": "hotpass.api",
     "check": "hotpass.api",
+    "connect": "hotpass.api",
     "history": "hotpass.api",
     "promote": "hotpass.api",
     "rollback": "hotpass.api",
@@ -84,6 +85,7 @@ __all__ = [
     "Verdict",
     "adopt",
     "check",
+    "connect",
     "failed",
     "history",
     "hookimpl",
