@@ -12,10 +12,12 @@ from hotpass.cli import output
 from hotpass.cli.next_steps import Given, after_check, after_promotion
 from hotpass.cli.options import (
     JsonOption,
+    ModelArgument,
     PluginsOption,
     PoliciesOption,
     RegistryUriOption,
     TrackingUriOption,
+    named,
 )
 from hotpass.cli.sessions import open_to_look
 from hotpass.cli.show_decision import show_decision
@@ -26,9 +28,6 @@ from hotpass.verdicts import Decision
 if TYPE_CHECKING:
     from hotpass.api import Session
 
-ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="Name of the registered model.", show_default=False)
-]
 VersionArgument = Annotated[
     str, typer.Argument(metavar="VERSION", help="Number of the version, or `latest`.", show_default=False)
 ]
@@ -165,7 +164,9 @@ def rollback(
 def adopt(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="Name of the registered model.", show_default=False),
+        typer.Argument(
+            metavar="MODEL", help="Name of the registered model.", show_default=False, callback=named
+        ),
     ] = None,
     all_models: Annotated[bool, typer.Option("--all", help="Adopt every model of the registry.")] = False,
     dry_run: Annotated[

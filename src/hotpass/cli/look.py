@@ -10,7 +10,7 @@ import typer
 
 from hotpass.cli import output
 from hotpass.cli.moments import from_now, moment
-from hotpass.cli.options import JsonOption, RegistryUriOption, TrackingUriOption
+from hotpass.cli.options import JsonOption, ModelArgument, RegistryUriOption, TrackingUriOption, named
 from hotpass.cli.sessions import open_to_look
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from hotpass.verdicts import Json
 
 ModelOption = Annotated[
-    str | None, typer.Option("--model", metavar="MODEL", help="Only this model.", show_default=False)
+    str | None,
+    typer.Option("--model", metavar="MODEL", help="Only this model.", show_default=False, callback=named),
 ]
 
 #: Exit code of `audit verify` where a record was edited, removed or inserted.
@@ -57,9 +58,7 @@ def status(
 
 
 def history(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Name of the registered model.", show_default=False)
-    ],
+    model: ModelArgument,
     version: Annotated[
         int | None, typer.Option("--version", metavar="N", min=1, help="Only decisions on this version.")
     ] = None,
@@ -101,7 +100,10 @@ def _audit() -> None:
 @audit.command("verify")
 def verify(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Name of the model, or `all`.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="MODEL", help="Name of the model, or `all`.", show_default=False, callback=named
+        ),
     ] = "all",
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
@@ -224,6 +226,8 @@ def _what(entry: Entry) -> str:
     if "version" not in body:
         seen = ", ".join(f"v{one['version']} in {one['stage']}" for one in body.get("versions", ()))
         return f"adopted {seen}"
+    if "from" not in body:
+        return f"v{body['version']}  put back in {body['to']} after a write that came too late"
     words = f"v{body['version']}  {body['from']} -> {body['to']}"
     return f"{words} (rollback)" if body.get("rollback") else words
 

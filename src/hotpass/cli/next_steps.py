@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hotpass.cli.sessions import open_to_judge
 from hotpass.cli.show_decision import when_it_passes, why_not
 from hotpass.errors import mask
-from hotpass.stages import ModelStage
+from hotpass.stages import RESTING, ModelStage
 from hotpass.verdicts import Decision, Outcome
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def _refusal(
     if decision.outcome is Outcome.INCONCLUSIVE:
         return f"Inconclusive: {why_not(decision)}. {then}", [f"Next: {again}"]
     result, model = f"Denied: {why_not(decision)}. {then}", decision.identity.model
-    stop = None if decision.rollback or decision.judgements else _stage_on_the_way(session, decision)
+    judged = decision.rollback or decision.judgements
+    stop = None if judged or decision.to_stage in RESTING else _stage_on_the_way(session, decision)
     if stop is not None:
         step = given.command("promote", model, str(decision.identity.version), "--to", stop)
         return result, [f"Next: {step}"]

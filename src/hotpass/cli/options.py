@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from hotpass.errors import CallError
+
 
 def place(text: str) -> Path:
     """A path from the command line. An empty one, as from an unset variable, would be `.` and is refused."""
@@ -17,6 +19,18 @@ def place(text: str) -> Path:
         raise typer.BadParameter("it names an empty place")
     return Path(text)
 
+
+def named(model: str | None) -> str | None:
+    """`model`; raises CallError for an empty name, as an unset variable in a script leaves it."""
+    if model is not None and not model.strip():
+        raise CallError("the name of the model is empty")
+    return model
+
+
+ModelArgument = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="Name of the registered model.", show_default=False, callback=named),
+]
 
 PoliciesOption = Annotated[
     list[Path] | None,

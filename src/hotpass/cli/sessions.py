@@ -32,6 +32,7 @@ def open_to_judge(
     is looked at before the registry is opened.
     """
     quiet()
+    _check_uris(registry_uri, tracking_uri)
     from hotpass.api import connect, version_of
     from hotpass.plugins import create_manager
     from hotpass.policy.discovery import plugin_folders
@@ -51,6 +52,7 @@ def open_to_judge(
 def open_to_look(registry_uri: str | None, tracking_uri: str | None) -> Session:
     """A session without policies and plugins, so that a broken one does not hide what there is to see."""
     quiet()
+    _check_uris(registry_uri, tracking_uri)
     from hotpass.api import connect
     from hotpass.plugins import create_manager
     from hotpass.policy.model import PolicySet
@@ -59,6 +61,13 @@ def open_to_look(registry_uri: str | None, tracking_uri: str | None) -> Session:
         policies=PolicySet(), manager=create_manager(entry_points=False), registry_uri=registry_uri,
         tracking_uri=tracking_uri, notify=tell,
     )  # fmt: skip
+
+
+def _check_uris(registry_uri: str | None, tracking_uri: str | None) -> None:
+    """An empty URI, as an unset variable in a script leaves it, must not mean some other registry."""
+    for option, uri in (("--registry-uri", registry_uri), ("--tracking-uri", tracking_uri)):
+        if uri is not None and not uri.strip():
+            raise CallError(f"{option} is empty. Name one, or leave it out for MLflow's own setting.")
 
 
 def tell(text: str) -> None:
@@ -78,8 +87,9 @@ def target_stage(policies: PolicySet, stage: str) -> str:
     for policy in policies.policies:
         for entry in policy.promotions:
             known.update(dict.fromkeys([entry.to_stage, *([entry.from_stage] if entry.from_stage else [])]))
-    if name in known:
-        return name
+    same = next((other for other in known if other.lower() == name.lower()), None)
+    if same is not None:
+        return same
     close = difflib.get_close_matches(name.lower(), {other.lower(): other for other in known}, n=1)
     likely = next((other for other in known if close and other.lower() == close[0]), None)
     raise CallError(

@@ -200,12 +200,15 @@ def check_reachable(uri: str, *, create: bool = False) -> None:
     scheme = urlsplit(uri).scheme
     if scheme.startswith("sqlite"):
         path = uri.split("///", 1)[-1].split("?", 1)[0]
-        if not create and path and path != ":memory:" and not Path(path).exists():
+        if not path:
+            raise CallError(f"{uri} names no database file. Write sqlite:///FILE.")
+        if not create and path != ":memory:" and not Path(path).exists():
             raise NotFound(
                 f"there is no MLflow database at {uri}. Train a model first, or name another with "
-                "--registry-uri, "
-                "MLFLOW_REGISTRY_URI or MLFLOW_TRACKING_URI."
+                "--registry-uri, MLFLOW_REGISTRY_URI or MLFLOW_TRACKING_URI."
             )
+        if path != ":memory:" and Path(path).exists() and not _is_sqlite(Path(path)):
+            raise CallError(f"{path} is not a SQLite database. Name another file in {uri}.")
     elif scheme.split("+")[0] in ("postgresql", "mysql", "mssql"):
         import sqlalchemy
 
@@ -219,6 +222,18 @@ def check_reachable(uri: str, *, create: bool = False) -> None:
             raise RegistryError(f"cannot connect to {uri}: {_first_lines(mask(str(error)))}") from None
     elif scheme in ("http", "https"):
         _check_server(uri)
+
+
+def _is_sqlite(file: Path) -> bool:
+    """Whether `file` is a SQLite database, or empty and so may become one. Raises RegistryError."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(16)
+    except IsADirectoryError:
+        return False
+    except OSError as error:
+        raise RegistryError(f"cannot open {file}: {error.strerror}") from None
+    return not head or head == b"SQLite format 3\0"
 
 
 def _missing_driver(uri: str, driver: str) -> str:
