@@ -104,6 +104,17 @@ def test_csv_cells_come_out_as_they_went_in(model, tmp_path):
     np.testing.assert_allclose(out["score"].astype(float), model.predict_proba(rows)[:, 1])
 
 
+@pytest.mark.parametrize("kind", [".csv", ".xlsx"])
+def test_words_for_missing_mean_what_they_meant_in_training(kind, tmp_path):
+    table = made_up().assign(branch=lambda t: t["branch"].where(t.index % 4 != 0, "n/a"))
+    table["income"] = table["income"].astype(object).where(table.index % 5 != 0, "NA")
+    fitted = train(TrainingRequest(read_table(write(table, tmp_path / f"train{kind}")), "won")).model
+    leads = write(table.drop(columns="won"), tmp_path / f"leads{kind}")
+    score_file(fitted, leads, tmp_path / "out.parquet")
+    expected = score_prospects(fitted, read_table(leads))["score"]
+    np.testing.assert_allclose(pd.read_parquet(tmp_path / "out.parquet")["score"], expected)
+
+
 def test_cells_are_quoted_only_where_they_must_be(model, tmp_path):
     write(LEADS[["calls", "income", "branch", "phone"]], tmp_path / "leads.csv")
     score_file(model, tmp_path / "leads.csv", tmp_path / "out.csv")

@@ -21,7 +21,7 @@ from hotpass.transform.lead_scorer import LeadScorer
 from hotpass.transform.model_inputs import column_names, columns_by_kind
 from hotpass.transform.scoring import score_frame
 from hotpass.transform.sinks import open_sink
-from hotpass.transform.sources import open_source
+from hotpass.transform.sources import Source, open_source
 from hotpass.transform.tables import MISSING, format_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def score_file(
         same_text = opened.is_text and format_of(target) == "csv"
         with open_sink(target, force=force, separator=opened.separator if same_text else ",") as write:
             for table in opened.chunks:
-                frame, numbers = _as_frame(table, wanted or opened.columns, kinds, opened.is_text)
+                frame, numbers = _as_frame(table, wanted or opened.columns, kinds, opened)
                 scores = score_frame(model, frame, manager=manager)
                 if not same_text:  # text is all that CSV can say of a number; the others can say more
                     for name, values in numbers.items():
@@ -90,7 +90,7 @@ def _columns_of(model: Any) -> tuple[str, ...]:
 
 
 def _as_frame(
-    table: pa.Table, wanted: Iterable[str], kinds: tuple[frozenset[str], frozenset[str]], is_text: bool
+    table: pa.Table, wanted: Iterable[str], kinds: tuple[frozenset[str], frozenset[str]], source: Source
 ) -> tuple[pd.DataFrame, dict[str, pa.Array]]:
     """The wanted columns that are there, as pandas has them, and those of a CSV file that the model reads as
     numbers.
@@ -102,19 +102,22 @@ def _as_frame(
         if name not in table.column_names:
             continue  # all that are missing are named together, by the scorer
         column = table.column(name)
-        if is_text:
+        if source.words_for_missing and _is_text(column):
             # Not `if_else` with a null: before Arrow 24 it makes invalid arrays of strings from slices.
             column = pc.case_when(pc.make_struct(pc.invert(pc.is_in(column, _MISSING))), column)
-        if is_text and name not in text:
+        if source.is_text and name not in text:
             parsed = _as_numbers(column)
             if parsed is None and name in numeric:
                 parsed = pa.array(as_numbers(pd.Series(_as_objects(column), name=name)), from_pandas=True)
             if name in numeric:
                 numbers[name] = parsed
             column = column if parsed is None else parsed
-        is_string = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        columns[name] = _as_objects(column) if is_string else column.to_pandas()
+        columns[name] = _as_objects(column) if _is_text(column) else column.to_pandas()
     return pd.DataFrame(columns, index=range(table.num_rows)), numbers
+
+
+def _is_text(column: pa.ChunkedArray | pa.Array) -> bool:
+    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
 
 
 def _as_numbers(column: pa.ChunkedArray) -> pa.Array | None:

@@ -23,14 +23,16 @@ _BLOCK = 512 * 1024
 
 
 class Source(NamedTuple):
-    """An open file. `rows` is how many there are, or about; None where it does not say. `is_text`: all
-    columns are.
-    """
+    """An open file. `rows` is how many there are, or about; None where it does not say.
+
+    `is_text`: every cell is text, whatever it says. `words_for_missing`: a cell that is empty, or says `NA`
+    or the like, stands for a missing value."""
 
     columns: tuple[str, ...]
     rows: int | None
     chunks: Iterator[pa.Table]
     is_text: bool = False
+    words_for_missing: bool = False
     separator: str = ","
 
 
@@ -63,7 +65,7 @@ def _csv(path: Path, chunk_rows: int, encoding: str) -> Iterator[Source]:
         ),
     ) as reader:
         chunks = _of_size(reader, chunk_rows, reader.schema)
-        yield Source(shape.header, shape.rows, chunks, is_text=True, separator=shape.separator)
+        yield Source(shape.header, shape.rows, chunks, True, True, shape.separator)
 
 
 @contextmanager
@@ -95,7 +97,7 @@ def _xlsx(path: Path, chunk_rows: int, encoding: str) -> Iterator[Source]:
             raise CallError(f"{path} is empty: the first row of its first sheet must name the columns.")
         check_header(path, names)
         total = None if sheet.max_row is None else sheet.max_row - 1
-        yield Source(names, total, _tables_of_rows(names, rows, chunk_rows))
+        yield Source(names, total, _tables_of_rows(names, rows, chunk_rows), words_for_missing=True)
     finally:
         book.close()
 
