@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from pathlib import Path
 
@@ -238,6 +239,28 @@ def test_a_terminal_gets_a_table_with_signs(
     assert "verdict" in ran.out
 
 
+def test_who_waits_for_another_promotion_is_told(
+    hotpass: Hotpass, sqlite_store: Store, policies: Path
+) -> None:
+    good(sqlite_store)
+    assert hotpass("promote", MODEL, 1, "--to", "Staging").code == 0
+    client = sqlite_store.client
+    experiment = client.get_experiment_by_name(f"hotpass-ledger/{MODEL}").experiment_id
+    (record,) = client.search_runs([experiment])
+    client.update_run(record.info.run_id, status="RUNNING")  # as if its process were still at it
+    finishes = threading.Timer(3.0, client.update_run, [record.info.run_id, "FINISHED"])
+    finishes.start()
+
+    ran = hotpass("check", MODEL, 1, "--to", "Staging")
+    assert (ran.code, ran.err) == (0, ""), "a check waits for nobody"
+    assert "began to move version 1 to Staging" in hotpass("status").out
+    ran = hotpass("promote", MODEL, 1, "--to", "Staging")
+    finishes.join()
+
+    assert ran.code == 0
+    assert re.match(r"waiting for a promotion by \S+ \(record [0-9a-f]{8}\) that is still open", ran.err)
+
+
 # --- mistakes ---
 
 MISTAKES = {
@@ -283,6 +306,26 @@ MISTAKES = {
         "Error: there is no MLflow database at sqlite:///other.db. Train a model first, or name another with "
         "--registry-uri, MLFLOW_REGISTRY_URI or MLFLOW_TRACKING_URI.\n",
     ),
+    "a folder as database": (
+        ["check", MODEL, 1, "--to", "Staging", "--registry-uri", "sqlite:///policies"], 2,
+        "Error: policies is not a SQLite database. Name another file in sqlite:///policies.\n",
+    ),
+    "another file as database": (
+        ["check", MODEL, 1, "--to", "Staging", "--registry-uri", "sqlite:///policies/leads.yaml"], 2,
+        "Error: policies/leads.yaml is not a SQLite database. Name another file in "
+        "sqlite:///policies/leads.yaml.\n",
+    ),
+    "a database without a file": (
+        ["check", MODEL, 1, "--to", "Staging", "--registry-uri", "sqlite:///"], 2,
+        "Error: sqlite:/// names no database file. Write sqlite:///FILE.\n",
+    ),
+    "an unset variable as registry": (
+        ["promote", MODEL, 1, "--to", "Staging", "--registry-uri", ""], 2,
+        "Error: --registry-uri is empty. Name one, or leave it out for MLflow's own setting.\n",
+    ),
+    "an unset variable as model": (
+        ["promote", "", 1, "--to", "Staging"], 2, "Error: the name of the model is empty\n",
+    ),
     "nobody listens": (
         ["promote", MODEL, 1, "--to", "Staging", "--registry-uri", "http://ada:s3cret@127.0.0.1:1"], 4,
         "Error: cannot connect to http://ada:***@127.0.0.1:1: Connection refused. Is the server up and the "
@@ -299,8 +342,8 @@ MISTAKES = {
     ),
     "a rollback to nothing": (
         ["rollback", MODEL, "--reason", "x"], 2,
-        "Error: the ledger knows no earlier version of 'lead_scoring' in Production to roll back to. Name one "
-        "with --to-version, if it was there before; see: hotpass history lead_scoring\n",
+        "Error: the ledger knows no earlier version of 'lead_scoring' in Production to roll back to. Name "
+        "one with --to-version, if it was there before; see: hotpass history lead_scoring\n",
     ),
     "a contradiction with the policy": (
         ["promote", MODEL, 1, "--to", "Production", "--no-archive-existing"], 2,
