@@ -6,12 +6,14 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hotpass.cli import look
+from hotpass.ledger.record import Actor, Entry, Kind, Record, State
 from support.commands import Hotpass
 from support.stores import Store
 from support.versions import make_version
@@ -143,6 +145,27 @@ def test_what_contradicts_itself_is_pointed_out_and_its_remedy_works(
     assert message not in hotpass("status").out
 
 
+def test_several_in_production_by_policy_are_as_they_should_be(hotpass: Hotpass, sqlite_store: Store) -> None:
+    Path("policies").mkdir()
+    Path("policies/both.yaml").write_text("""\
+policy: both
+models: [lead_scoring]
+promotions:
+  - {to: Production, archive_existing: false, gates: [signature]}
+""")
+    for version in (1, 2):
+        make_version(sqlite_store, MODEL)
+        promote(hotpass, version, "Production")
+
+    (found,) = hotpass("status", "--json").json["models"]
+
+    assert [(held["version"], held["stage"]) for held in found["held"]] == [
+        (2, "Production"),
+        (1, "Production"),
+    ]
+    assert (found["champion"], found["remarks"]) == (2, [])
+
+
 def test_a_registry_in_order_has_no_remarks(hotpass: Hotpass, served: Store) -> None:
     assert hotpass("status", "--json").json["models"][0]["remarks"] == []
 
@@ -237,6 +260,20 @@ def test_history_shows_adoptions(hotpass: Hotpass, sqlite_store: Store) -> None:
     assert hotpass("adopt", MODEL).code == 0
 
     assert "adopted v1 in Staging" in hotpass("history", MODEL).out
+
+
+def test_history_shows_a_repair() -> None:
+    record = Record(
+        kind=Kind.REPAIR, seq=7, time=datetime(2026, 3, 1, tzinfo=UTC), actor=Actor("ada"), model=MODEL,
+        workspace="default", moves=True, lease=30.0, previous={},
+        body={"to": "Production", "version": 2, "outcome": "repaired"},
+    )  # fmt: skip
+    entry = Entry("0123456789abcdef", record, "", State.CLOSED, 0, 0, None, settlers=1)
+
+    assert look._row(entry) == (
+        "2026-03-01 00:00:00 UTC", "v2  put back in Production after a write that came too late",
+        "repaired, moved, settled later", "ada (claimed)", "", "01234567",
+    )  # fmt: skip
 
 
 # --- audit verify ---
