@@ -93,6 +93,18 @@ def test_status_as_json(hotpass: Hotpass, served: Store) -> None:
     assert only == [models[MODEL]]
 
 
+def test_status_on_every_store(hotpass: Hotpass, any_store: Store) -> None:
+    for version in (1, 2):
+        make_version(any_store, MODEL)
+        promote(hotpass, version, "Staging")
+    promote(hotpass, 1, "Production")
+
+    (found,) = hotpass("status", "--json").json["models"]
+
+    assert (found["champion"], found["waiting"], found["remarks"]) == (1, [2], [])
+    assert [held["aliases"] for held in found["held"]] == [["production"], ["staging"]]
+
+
 def test_status_of_a_model_that_is_not_there(hotpass: Hotpass, served: Store) -> None:
     ran = hotpass("status", "--model", "lead_scorin")
 
