@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +45,14 @@ def open_to_judge(
     manager = create_manager(plugin_folders(plugins))
     found = load_policies(policies or None, manager=manager, cli=True)
     to_stage = target_stage(found, stage)
-    session = connect(
-        policies=found, manager=manager, registry_uri=registry_uri, tracking_uri=tracking_uri, notify=tell
-    )
+    with _opening():
+        session = connect(
+            policies=found,
+            manager=manager,
+            registry_uri=registry_uri,
+            tracking_uri=tracking_uri,
+            notify=tell,
+        )
     return session, to_stage
 
 
@@ -57,10 +64,24 @@ def open_to_look(registry_uri: str | None, tracking_uri: str | None) -> Session:
     from hotpass.plugins import create_manager
     from hotpass.policy.model import PolicySet
 
-    return connect(
-        policies=PolicySet(), manager=create_manager(entry_points=False), registry_uri=registry_uri,
-        tracking_uri=tracking_uri, notify=tell,
-    )  # fmt: skip
+    with _opening():
+        return connect(
+            policies=PolicySet(),
+            manager=create_manager(entry_points=False),
+            registry_uri=registry_uri,
+            tracking_uri=tracking_uri,
+            notify=tell,
+        )
+
+
+@contextlib.contextmanager
+def _opening() -> Iterator[None]:
+    """A sign of life in a terminal: MLflow takes seconds to load."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with output.console(stderr=True).status("Opening the registry …"):
+        yield
 
 
 def _check_uris(registry_uri: str | None, tracking_uri: str | None) -> None:
