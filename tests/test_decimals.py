@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotpass.decimals import as_read, at_least, at_most, is_finite, minus, number_text, times
+from hotpass.decimals import as_read, at_least, at_most, brief_text, is_finite, minus, number_text, times
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 #: Decimals as people write them: up to four places.
@@ -129,3 +129,27 @@ def test_numbers_in_words(value, text):
 @given(FINITE)
 def test_a_number_in_words_reads_back(value):
     assert Decimal(number_text(value)) == as_read(value)
+
+
+class TestBriefText:
+    """Six digits are enough to read, unless they hide the difference that the verdict rests on."""
+
+    @pytest.mark.parametrize(
+        ("value", "others", "text"),
+        [
+            (0.49510763209393, (0.68,), "0.495108"),
+            (0.7499999999, (0.75,), "0.7499999999"),
+            (0.75, (0.75,), "0.75"),
+            (0.8500000000000001, (0.85, None), "0.85"),
+            (123456789.25, (0,), "123457000"),
+            (-0.00880626223092, (0.005,), "-0.00880626"),
+        ],
+    )
+    def test_examples(self, value: float, others: tuple[float, ...], text: str) -> None:
+        assert brief_text(value, *others) == text
+
+    @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
+    def test_what_is_shown_compares_as_what_is_compared(self, value: float, other: float) -> None:
+        shown, against = Decimal(brief_text(value, other)), as_read(other)
+        assert (shown > against) == (as_read(value) > against)
+        assert (shown == against) == (as_read(value) == against)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
 from hotpass.candidate import Candidate, Metric
-from hotpass.decimals import as_read, is_finite, minus, number_text, times
+from hotpass.decimals import as_read, brief_text, is_finite, minus, number_text, times
 from hotpass.directions import higher_is_better
 from hotpass.gates import Gate, ParameterError
 from hotpass.verdicts import GateResult, Json, Verdict, failed, passed
@@ -167,9 +167,9 @@ def _compare(comparison: _Comparison, ours: float, theirs: float) -> tuple[bool,
     else:
         good = gain > 0
     word = "better" if gain > 0 else "worse"
-    difference = f"{word} by {number_text(abs(gain))}" if gain else "the same"
-    return good, (f"{comparison.metric} is {number_text(challenger)} against the champion's "
-                  f"{number_text(champion)}, {difference}; {wanted}")  # fmt: skip
+    difference = f"{word} by {brief_text(abs(gain), margin)}" if gain else "the same"
+    return good, (f"{comparison.metric} is {brief_text(challenger, champion)} against the champion's "
+                  f"{brief_text(champion, challenger)}, {difference}; {wanted}")  # fmt: skip
 
 
 def _wanted(loses: bool, margin: Decimal) -> str:

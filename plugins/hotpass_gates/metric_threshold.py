@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from hotpass.candidate import Candidate
-from hotpass.decimals import at_least, at_most, is_finite, number_text
+from hotpass.decimals import at_least, at_most, brief_text, is_finite, number_text
 from hotpass.gates import Gate, ParameterError
 from hotpass.verdicts import GateResult, Json, Verdict
 from hotpass_gates.logged import usable
@@ -83,7 +83,7 @@ class MetricThreshold(Gate):
             if (low is None or at_least(value, low)) and (high is None or at_most(value, high)):
                 remarks.append(f"{metric} {value:.6g} is {wanted}")
             else:
-                reasons.append(f"{metric} is {number_text(value)}, wanted {wanted}")
+                reasons.append(f"{metric} is {brief_text(value, low, high)}, wanted {wanted}")
         if reasons:
             return GateResult(Verdict.FAILED, "; ".join(reasons), evidence)
         return GateResult(Verdict.PASSED, "; ".join(remarks), evidence)

@@ -15,6 +15,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 #: Significant digits of a number as read.
 DIGITS = 14
+_BRIEF = 6
 
 # Contexts of our own: the ambient one may have been set to three digits by anybody.
 _READ = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN)
@@ -75,6 +76,19 @@ def number_text(value: float | Decimal) -> str:
     if "E" in text:
         return _plain(text)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def brief_text(value: float | Decimal, *others: float | Decimal | None) -> str:
+    """`value` in six significant digits, or in as many more as it takes to compare with `others` alike."""
+    number = value if isinstance(value, Decimal) else as_read(value)
+    against = [
+        other if isinstance(other, Decimal) else as_read(other) for other in others if other is not None
+    ]
+    for digits in range(_BRIEF, DIGITS):
+        short = Context(prec=digits, rounding=ROUND_HALF_EVEN).plus(number)
+        if all(short.compare(other) == number.compare(other) for other in against):
+            return number_text(short)
+    return number_text(number)
 
 
 def _plain(text: str) -> str:
