@@ -38,7 +38,14 @@ def quiet() -> None:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     for name, level in LEVELS.items():
-        logging.getLogger(name).setLevel(level)
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        if level > logging.CRITICAL:  # MLflow before 3.16 sets this one's level once more, when it is imported
+            logger.addFilter(_never)
     logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
     if os.environ.get("HOTPASS_DEBUG", "") in ("", "0"):
         warnings.simplefilter("ignore")
+
+
+def _never(record: logging.LogRecord) -> bool:
+    return False
