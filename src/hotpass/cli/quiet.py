@@ -40,7 +40,7 @@ def quiet() -> None:
     for name, level in LEVELS.items():
         logger = logging.getLogger(name)
         logger.setLevel(level)
-        if level > logging.CRITICAL:  # MLflow before 3.16 sets this one's level once more, when it is imported
+        if level > logging.CRITICAL:  # MLflow before 3.16 sets this one's level again when imported
             logger.addFilter(_never)
     logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
     if os.environ.get("HOTPASS_DEBUG", "") in ("", "0"):
