@@ -39,6 +39,7 @@ def train(estimator: str, seed: int) -> None:
     """Trains on made-up leads with numbers, words and gaps, and registers the model."""
     import numpy as np
     import pandas as pd
+
     from hotpass.transform.scoring import train_lead_scoring_model
 
     random = np.random.default_rng(seed)
