@@ -9,6 +9,7 @@ microseconds.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -83,8 +84,8 @@ def _ways(pattern: str) -> int:
             level.item = _repeated(level.item, token)
         elif token["item"]:
             level.next_item(1)
-        if level.branch > _MOST_WAYS:
-            return level.branch
+        if max(level.branch, level.item, level.done) > _MOST_WAYS:
+            return _MOST_WAYS + 1
     return levels[0].total()
 
 
@@ -97,4 +98,8 @@ def _repeated(ways: int, token: re.Match[str]) -> int:
         return ways  # `{}` and `{,}`: not a repeat but these very characters
     fewest, most = int(low or 0), min(int(high or LONGEST_TEXT), LONGEST_TEXT)
     counts = max(most - fewest, 0) + 1
-    return counts if ways == 1 else counts * ways**most
+    if ways == 1:
+        return counts
+    if most * math.log2(ways) > math.log2(_MOST_WAYS):
+        return _MOST_WAYS + 1  # a power of thousands of digits takes longer than any match
+    return counts * ways**most

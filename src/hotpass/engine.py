@@ -82,8 +82,9 @@ def evaluate(
     it remembers their plans.
 
     A gate or a veto that raises never allows anything. What does propagate: RegistryError, since evidence
-    that could not be loaded is not a verdict; KeyboardInterrupt; and SystemExit, unless its code is 0, which
-    whoever started the process would read as "allowed". Raises CallError for a `now` without time zone.
+    that could not be loaded is not a verdict; and KeyboardInterrupt. SystemExit does not: a gate that ends
+    the process would choose its exit code, and 0 means "allowed". Raises CallError for a `now` without time
+    zone.
     """
     if now.tzinfo is None:
         raise CallError(f"now must have a time zone, and {now.isoformat()} has none. Use datetime.now(UTC).")
@@ -243,6 +244,8 @@ def breach_of_contract(result: object) -> str | None:
         or type(result.message) is not str
     ):
         return f"the gate returned {result!r} where passed(…), failed(…) or pending(…) was due"
+    if not result.message.isascii() and not _can_be_written(result.message):
+        return f"the gate's message cannot be written as UTF-8: {result.message!r}"
     passes_at = result.passes_at
     if passes_at is not None and passes_at.utcoffset() is None:
         return f"the gate gave a passes_at without time zone: {passes_at!r}"
@@ -259,7 +262,18 @@ def _judge(entry: GateEntry, candidate: Candidate, now: datetime) -> Judgement:
         breach = breach_of_contract(result)
     except BaseException as error:
         return Judgement(entry, _broke(_survived(error)))
-    return Judgement(entry, result if breach is None else _broke(breach))
+    if breach is not None:
+        return Judgement(entry, _broke(breach))
+    # A copy: what the gate does with its dict afterwards is not what it said.
+    return Judgement(entry, result._replace(evidence=dict(result.evidence)) if result.evidence else result)
+
+
+def _can_be_written(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _ask(
@@ -274,8 +288,6 @@ def _ask(
 def _survived(error: BaseException) -> str:
     """`error` in words; raises it again where it must not be taken for a verdict."""
     if isinstance(error, KeyboardInterrupt | RegistryError):
-        raise error
-    if isinstance(error, SystemExit) and error.code:
         raise error
     try:
         text = str(error)

@@ -79,7 +79,7 @@ def test_a_folder_with_all_below_it_in_order() -> None:
 def test_what_is_not_a_policy_is_left_out() -> None:
     write("rules/a.yaml")
     for path in [
-        "a.cases.yaml", "b.cases.yml", "waivers/w.yaml", "team/waivers/w.yaml", ".hidden.yaml", ".git/x.yaml",
+        "a.cases.yaml", "b.cases.yml", ".hidden.yaml", ".git/x.yaml",
         "notes.txt", "policy.schema.json",
     ]:  # fmt: skip
         write(f"rules/{path}")
@@ -123,7 +123,7 @@ def test_a_missing_place_is_an_error() -> None:
 
 
 def test_an_empty_folder_is_an_error() -> None:
-    write("rules/waivers/w.yaml")
+    write("rules/a.cases.yaml")
     assert problems() == ["rules: the folder holds no policy file (*.yaml or *.yml)"]
 
 

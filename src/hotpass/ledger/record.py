@@ -172,8 +172,11 @@ class Entry:
 def split(record: Record) -> tuple[dict[str, str], str]:
     """The tags that hold `record`, in pieces of at most CHUNK characters, and its hash."""
     data = record.as_json()
-    text = canonical_json(data)
-    digest = digest_of(data)
+    try:
+        text = canonical_json(data)
+        digest = digest_of(data)
+    except (TypeError, ValueError) as error:  # a gate put something else into its evidence after it was judged
+        raise LedgerError(f"the decision cannot be recorded: its evidence is not JSON: {error}") from None
     tags = {
         f"{TAG_CHUNK}{number:02d}": text[start : start + CHUNK]
         for number, start in enumerate(range(0, len(text), CHUNK))

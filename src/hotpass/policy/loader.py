@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".yaml", ".yml")
 _CASES = tuple(f".cases{suffix}" for suffix in SUFFIXES)
-_WAIVERS = "waivers"
 _MOST_FILES = 1_000
 _MOST_FOLDERS = 1_000
 
@@ -169,8 +168,7 @@ def _below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
                 problems.append(Problem(shown(Path(entry.path)), 0, 0, why, "Mend the link, or delete it."))
                 continue
             if is_folder:
-                if entry.name != _WAIVERS:
-                    waiting.append(Path(entry.path))
+                waiting.append(Path(entry.path))
             elif entry.name.lower().endswith(SUFFIXES) and not entry.name.lower().endswith(_CASES):
                 yield Path(entry.path)
 

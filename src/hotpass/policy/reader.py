@@ -92,11 +92,16 @@ def _models(field: Field | None, desk: Desk) -> tuple[str, ...]:
         pattern = str(item.value)
         if len(pattern) > _LONGEST_PATTERN or pattern != pattern.strip() or not _is_pattern(pattern):
             desk.note(item, f"no model can be named {shorten(pattern)!r}",
-                      f"At most {_LONGEST_PATTERN} characters, no blanks around: {_EXAMPLE}")  # fmt: skip
+                      f"At most {_LONGEST_PATTERN} characters, none of / : [ ], no blanks around: "
+                      f"{_EXAMPLE}")  # fmt: skip
     return patterns
 
 
 def _is_pattern(pattern: str) -> bool:
+    """Whether a model could be named so: MLflow allows neither / nor :, and [ would open a set of characters.
+    """
+    if any(character in pattern for character in "/:[]"):
+        return False
     try:
         fnmatchcase("", pattern)
     except (re.error, OverflowError, RecursionError):
@@ -198,7 +203,11 @@ def _rollback(
     if node is None:
         return None
     fields = desk.fields(node, ROLLBACK_KEYS, ROLLBACK_KEYS, "a rollback", field[0])
-    return gates.read(fields.get("gates"), policy, desk)
+    entries = gates.read(fields.get("gates"), policy, desk)
+    if entries and all(entry.enforcement is Enforcement.ADVISORY for entry in entries):
+        desk.warn(fields["gates"][0], "every gate of the rollback is advisory: none blocks",
+                  "Make one mandatory, or leave `rollback` out.")  # fmt: skip
+    return entries
 
 
 def _boolean(field: Field, what: str, desk: Desk) -> bool | None:

@@ -45,7 +45,7 @@ promotions: # any other promotion of these models is denied
       - metric_threshold: # a gate and its parameters
           roc_auc: {{at_least: 0.75}}
         enforcement: overridable # mandatory (the default), overridable or advisory
-        by: [head-of-risk] # who may override, with a reason
+        by: [head-of-risk] # who may override
         name: good enough to call # what decisions call it; the gate's own name by default
         hint: Ask in the risk channel. # told to those whom it keeps waiting
 
@@ -54,12 +54,14 @@ rollback: # gates beside what every rollback needs; left out: none
     - signature
 ```
 
-Where several policies cover a model, all must allow. An advisory gate is shown and never blocks.
+Where several policies cover a model, all must allow. An advisory gate is shown and never blocks. An
+overridable one blocks like a mandatory one: `by:` says who may override it, and there is no command for that
+yet.
 
 Policies are found by `--policies`, then `HOTPASS_POLICIES`, then `[tool.hotpass] policies` in the nearest
 pyproject.toml, then `./policies`. A folder is read with all folders in it: every `*.yaml` and `*.yml`, except
-`*.cases.yaml`, folders named `waivers`, and names that begin with a dot. A place that is named and
-missing, empty or broken is an error.
+`*.cases.yaml` and names that begin with a dot. A place that is named and missing, empty or broken is an
+error.
 
 YAML is read in its 1.2 core schema: `true` and `false` are the only booleans, so `on`, `yes` and `24:00` are
 texts. Refused are keys given twice, tags, merge keys (`<<`), several documents, keys that are not text,

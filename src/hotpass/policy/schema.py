@@ -44,7 +44,8 @@ def compose_schema(gates: Mapping[str, type[Gate]]) -> dict[str, Any]:
             "description": {"description": "What it is for, in a sentence or two.", **_TEXT},
             "models": {
                 "description": "The models it covers; * and ? stand for any letters and any one letter.",
-                "type": "array", "minItems": 1, "items": {**_TEXT, "maxLength": 255},
+                "type": "array", "minItems": 1,
+                "items": {**_TEXT, "maxLength": 255, "not": {"pattern": r"[/:\[\]]"}},
                 "examples": [["lead_scoring_*"]],
             },
             "aliases": {
@@ -89,8 +90,8 @@ def compose_schema(gates: Mapping[str, type[Gate]]) -> dict[str, Any]:
             },
             "entry": {"anyOf": _entries(gates)} if gates else False,
             "enforcement": {
-                "description": "How its verdict counts: mandatory (the default), overridable by those under "
-                "`by`, or advisory (shown, never blocks).",
+                "description": "How its verdict counts: mandatory (the default), overridable (blocks as "
+                "well, and says under `by` who may override), or advisory (shown, never blocks).",
                 "enum": [kind.value for kind in Enforcement],
             },
             "by": {

@@ -38,6 +38,7 @@ def test_what_one_would_write_is_taken(pattern, text):
         "(.+)(.+)(.+)(.+)",
         "(a|a){0,400}", "a?" * 40 + "a" * 40, "(a|a)" * 40, "(?:(?:x|y)+z)+", "(?=(a+)+)b", "([^,]*,)*y",
         "(a{,5}){,50}",
+        "(" * 6 + "a?" + "){256}" * 6,
     ],
 )  # fmt: skip
 def test_what_could_take_for_ever_is_refused(pattern):
