@@ -20,6 +20,7 @@ _BRIEF = 6
 # Contexts of our own: the ambient one may have been set to three digits by anybody.
 _READ = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN)
 _EXACT = Context(prec=60)
+_SHORTER = [Context(prec=digits, rounding=ROUND_HALF_EVEN) for digits in range(_BRIEF, DIGITS)]
 
 
 def as_read(value: float) -> Decimal:
@@ -84,9 +85,12 @@ def brief_text(value: float | Decimal, *others: float | Decimal | None) -> str:
     against = [
         other if isinstance(other, Decimal) else as_read(other) for other in others if other is not None
     ]
-    for digits in range(_BRIEF, DIGITS):
-        short = Context(prec=digits, rounding=ROUND_HALF_EVEN).plus(number)
-        if all(short.compare(other) == number.compare(other) for other in against):
+    for context in _SHORTER:
+        short = context.plus(number)
+        for other in against:
+            if short.compare(other) != number.compare(other):
+                break
+        else:
             return number_text(short)
     return number_text(number)
 

@@ -262,10 +262,7 @@ def _judge(entry: GateEntry, candidate: Candidate, now: datetime) -> Judgement:
         breach = breach_of_contract(result)
     except BaseException as error:
         return Judgement(entry, _broke(_survived(error)))
-    if breach is not None:
-        return Judgement(entry, _broke(breach))
-    # A copy: what the gate does with its dict afterwards is not what it said.
-    return Judgement(entry, result._replace(evidence=dict(result.evidence)) if result.evidence else result)
+    return Judgement(entry, result if breach is None else _broke(breach))
 
 
 def _can_be_written(text: str) -> bool:
