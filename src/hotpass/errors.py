@@ -25,16 +25,32 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from hotpass.verdicts import Decision
 
-# Up to the last @: SQLAlchemy takes a password with an unescaped / or @ too. Masking too much does no harm.
-_URI_PASSWORD = re.compile(r"(?P<head>[a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/@]*:)(?P<secret>[^\s'\"]*)@")
-_QUERY_SECRET = re.compile(
-    r"(?P<head>[?&](?:password|passwd|pwd|token|secret|sslpassword)=)(?P<secret>[^&\s'\"]+)", re.IGNORECASE
+# Up to the last @ before a blank: a password may have an unescaped /, @ or quote in it. Masking too much does
+# no harm. The schemes left out have no user name, and an @ of theirs is part of a path or begins an alias.
+_USERINFO = re.compile(
+    r"(?<![a-zA-Z0-9+.-])(?!(?:models|runs|file|sqlite)[:+])(?P<head>[a-zA-Z][a-zA-Z0-9+.-]*:/+)(?P<who>\S*)@"
+)
+# A user name is kept where it is plainly one. With nothing after the colon, or with GitHub's constant there,
+# what stands in the place of the user name is a token.
+_USER = re.compile(r"(?P<user>[^\s:/@'\"]+:)(?!x-oauth-basic$)(?=.)")
+_KEY_SECRET = re.compile(
+    r"(?P<head>(?:password|passwd|pwd|token|secret|signature|api[_-]?key|access[_-]?key)(?:=|%3D))[^&\s]+",
+    re.IGNORECASE,
 )
 
 
 def mask(text: str) -> str:
-    """`text` with every password in it that stands in a URI replaced by `***`."""
-    return _QUERY_SECRET.sub(r"\g<head>***", _URI_PASSWORD.sub(r"\g<head>***@", text))
+    """`text` with every secret replaced by `***` that stands in a URI (password or token) or after a name
+    such as `password=`.
+    """
+    if "@" in text:
+        text = _USERINFO.sub(_without_secret, text)
+    return _KEY_SECRET.sub(r"\g<head>***", text)
+
+
+def _without_secret(found: re.Match[str]) -> str:
+    user = _USER.match(found["who"])
+    return found["head"] + (user["user"] if user else "") + "***@"
 
 
 class HotpassError(Exception):

@@ -51,7 +51,7 @@ def create_manager(folders: Sequence[str | Path] = (), *, entry_points: bool = T
                 _register(manager, plugin, point.name)
             except PluginError as error:
                 wrong.append(str(error))
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # one that ends the process has failed too
                 wrong.append(
                     f"plugin {point.name} ({point.value}) failed to load: {type(error).__name__}: {error}"
                 )
@@ -75,7 +75,7 @@ def gate_classes(manager: pluggy.PluginManager) -> dict[str, type[Gate]]:
     for impl in manager.hook.hotpass_gates.get_hookimpls():
         try:
             contributed = _contributed(impl)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             wrong.append(f"plugin {impl.plugin_name}: hotpass_gates() raised {type(error).__name__}: {error}")
             continue
         for gate in contributed:
@@ -127,11 +127,18 @@ def _load_folder(manager: pluggy.PluginManager, folder: Path) -> Iterable[str]:
         return [f"plugin folder {folder} has no Python file. Put a gate in it, or do not name it."]
     for file in files:
         name = f"{folder.name}/{file.name}"
+        first = manager.get_plugin(name)
+        if first is not None:
+            wrong.append(
+                f"plugin {file} has the name {name}, and so has {getattr(first, '__file__', first)}. "
+                "Rename one of the folders or files, or name the folder only once."
+            )
+            continue
         try:
             _register(manager, _import_file(file), name)
         except PluginError as error:
             wrong.append(str(error))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             wrong.append(f"plugin {file} failed to load: {type(error).__name__}: {error}")
     return wrong
 
@@ -157,10 +164,28 @@ def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:
     try:
         manager.register(plugin, name=name)
         manager.check_pending()
+        _check_parameters(manager, plugin)
     except (pluggy.PluginValidationError, ValueError) as error:
         if manager.has_plugin(name):
             manager.unregister(name=name)
         raise PluginError(f"plugin {name}: {error}{_signature_hint(plugin)}") from error
+
+
+def _check_parameters(manager: pluggy.PluginManager, plugin: object) -> None:
+    """Raises ValueError for a hook with a parameter that pluggy passes nothing to: one with a default, one
+    that only takes a keyword, *args or **kwargs. A veto would see its default, and say nothing.
+    """
+    for caller in manager.get_hookcallers(plugin) or ():
+        for impl in caller.get_hookimpls():
+            if impl.plugin is not plugin:
+                continue
+            for parameter in inspect.signature(impl.function).parameters.values():
+                by_position = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+                if not by_position or parameter.default is not parameter.empty:
+                    raise ValueError(
+                        f"{caller.name} has the parameter `{parameter}`, which nothing is passed to. Write it "
+                        "without defaults, *args, **kwargs and keyword-only parameters:"
+                    )
 
 
 def _signature_hint(plugin: object) -> str:

@@ -16,6 +16,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
+from hotpass.texts import shown
+
 Json = Any  # what json.dumps takes: str, int, float, bool, None, and lists and dicts of these
 
 _PLAIN = frozenset({str, int, bool, type(None)})
@@ -235,15 +237,17 @@ class Decision:
         }  # fmt: skip
 
     def summary(self) -> str:
-        """The decision in a few plain lines: the outcome, then every reason against it."""
+        """The decision in a few plain lines: the outcome, then every reason against it. A line break in a
+        value shows as `\\n`, so that no value can pass for a line.
+        """
         who = f"{self.identity.model} version {self.identity.version}"
-        title = f"{who}: {self.from_stage} -> {self.to_stage} {self.outcome}"
-        lines = [title, *(f"  - {note}" for note in self.notes)]
+        title = shown(f"{who}: {self.from_stage} -> {self.to_stage} {self.outcome}")
+        lines = [title, *(f"  - {shown(note)}" for note in self.notes)]
         for judgement in self.blocking:
             entry, result = judgement.entry, judgement.result
-            lines.append(f"  - {entry.name} {result.verdict}: {result.message} ({entry.where})")
+            lines.append(shown(f"  - {entry.name} {result.verdict}: {result.message} ({entry.where})"))
             if entry.hint:
-                lines.append(f"      {entry.hint}")
+                lines.append(f"      {shown(entry.hint)}")
         if self.passes_at is not None:
             lines.append(f"  Try again after {self.passes_at.isoformat(timespec='seconds')}.")
         return "\n".join(lines)

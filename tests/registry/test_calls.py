@@ -144,8 +144,47 @@ def test_a_wrong_password_is_not_shown(postgres_store: Store, capfd: pytest.Capt
         ("https://user:tok/en@host", "https://user:***@host"),
         ("postgresql://db/x?user=a&password=s3cret&sslmode=require", "postgresql://db/x?user=a&password=***&sslmode=require"),
         ("sqlite:///mlflow.db", "sqlite:///mlflow.db"),
+        ("postgresql://me@corp:s3cret@h/db", "postgresql://***@h/db"),
+        ("mysql://me:it's\"s3cret@h/db", "mysql://me:***@h/db"),
+        ("https://s3cret@h", "https://***@h"),
+        ("https://s3cret:@h and https://s3cret:x-oauth-basic@h", "https://***@h and https://***@h"),
+        ("postgresql:/u:s3cret@h/db", "postgresql:/u:***@h/db"),
+        ("secret_access_key=s3cret X-Amz-Signature=s3cret", "secret_access_key=*** X-Amz-Signature=***"),
+        ("https://h/?next=x%3Fapi_key%3Ds3cret&a=b", "https://h/?next=x%3Fapi_key%3D***&a=b"),
+        ("models:/leads@champion", "models:/leads@champion"),
+        ("sqlite:////home/me@corp/x.db", "sqlite:////home/me@corp/x.db"),
         ("two: a://b:c@d and e://f:g@h", "two: a://b:***@d and e://f:***@h"),
     ],
 )  # fmt: skip
 def test_masking(text: str, masked: str) -> None:
     assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("uri", "secret"),
+    [
+        ("postgresql://u:my s3cret@h/db", "my s3cret"),
+        ("postgresql://u:it's/s3cret@h/db", "it's/s3cret"),
+        ("postgresql://u:s3%40cret@h/db", "s3@cret"),
+        ("https://s3cret@h/x", "s3cret"),
+        ("http://u:s3cret@[::1", "s3cret"),
+    ],
+)
+def test_the_secret_of_a_uri(uri: str, secret: str) -> None:
+    assert secret in calls.secrets_of(uri)
+
+
+@pytest.mark.parametrize("uri", ["sqlite:////home/me@corp/x.db", "databricks", "postgresql://u@h/db"])
+def test_a_uri_without_a_secret(uri: str) -> None:
+    assert calls.secrets_of(uri) == set()
+
+
+def test_a_secret_with_blanks_and_quotes_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_secrets", [])
+    uri = "postgresql+psycopg2://u:my 's3cret' word@127.0.0.1:9/db"
+
+    with pytest.raises(hotpass.RegistryError) as caught:
+        calls.check_reachable(uri)
+
+    assert "postgresql+psycopg2://u:***@127.0.0.1:9/db" in str(caught.value)
+    assert calls.masked("password authentication: my 's3cret' word") == "password authentication: ***"

@@ -59,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     code.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a file name that is not UTF-8 is shown escaped
             stream.reconfigure(errors="backslashreplace")
@@ -87,8 +88,31 @@ def _run(args: list[str]) -> int:
     except ImportError as error:
         missing = output.missing_dependency(error)
         return _bug(error, as_json) if missing is None else _report(missing, as_json, cause=error)
+    except SystemExit as stop:
+        if _is_of_typer(stop):
+            raise
+        # A plugin that ends the process has not done what was asked for, whatever code it gives.
+        return _bug(stop, as_json)
     except Exception as error:
         return _bug(error, as_json)
+
+
+def _open_closed_streams() -> None:
+    """Where the caller closed stdout or stderr (`>&-`), Python has None for it, and the next file opened
+    would get its number and all that is printed to it.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+
+
+def _is_of_typer(stop: SystemExit) -> bool:
+    """Whether Typer itself ended the process: after completion, or because nobody reads the output."""
+    place = stop.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
+    return module.partition(".")[0] in ("typer", "click")
 
 
 def _dispatch(args: list[str]) -> int:
@@ -234,7 +258,7 @@ def _traceback_if_wanted(error: BaseException) -> None:
     if os.environ.get("HOTPASS_DEBUG", "") not in ("", "0"):
         import traceback
 
-        traceback.print_exception(error)
+        output.say(mask("".join(traceback.format_exception(error))), stderr=True)
 
 
 if __name__ == "__main__":

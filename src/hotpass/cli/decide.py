@@ -23,6 +23,7 @@ from hotpass.cli.sessions import open_to_look
 from hotpass.cli.show_decision import show_decision
 from hotpass.errors import CallError, PromotionDenied
 from hotpass.stages import ModelStage
+from hotpass.texts import shown
 from hotpass.verdicts import Decision
 
 if TYPE_CHECKING:
@@ -243,11 +244,11 @@ def _carry_out(
 def _show_adopted(found: dict[str, Any], dry_run: bool) -> None:
     versions = found["versions"]
     if not versions:
-        output.say(f"{found['model']}: nothing to adopt; the ledger knows what is there.")
+        output.say(f"{shown(found['model'])}: nothing to adopt; the ledger knows what is there.")
         return
     verb = "would adopt" if dry_run else "adopted"
     recorded = f". Recorded as {found['id'][:8]}." if "id" in found else "."
-    output.say(f"{found['model']}: {verb} {output.plural(len(versions), 'version')}{recorded}")
+    output.say(f"{shown(found['model'])}: {verb} {output.plural(len(versions), 'version')}{recorded}")
     for seen in sorted(versions, key=lambda seen: int(seen["version"])):
         aliases = f", alias {', '.join(seen['aliases'])}" if seen["aliases"] else ""
-        output.say(f"  version {seen['version']} in {seen['stage']}{aliases}")
+        output.say(shown(f"  version {seen['version']} in {seen['stage']}{aliases}"))

@@ -13,6 +13,7 @@ from hotpass.errors import PolicyError, Problem
 from hotpass.policy.discovery import policy_places
 from hotpass.policy.loader import Report, gates_of, read_places
 from hotpass.policy.model import Policy
+from hotpass.texts import shown
 
 
 def lint(paths: Sequence[str | Path], plugins: Sequence[str | Path] = (), *, as_json: bool = False) -> int:
@@ -50,7 +51,7 @@ def plain_words(args: Sequence[str]) -> tuple[list[str], bool] | None:
 def _line(policy: Policy) -> str:
     gates = sum(len(entry.gates) for entry in policy.promotions) + len(policy.rollback or ())
     promotions = output.plural(len(policy.promotions), "promotion")
-    return f"{policy.path}: ok: policy {policy.name}, {promotions}, {output.plural(gates, 'gate')}"
+    return shown(f"{policy.path}: ok: policy {policy.name}, {promotions}, {output.plural(gates, 'gate')}")
 
 
 def _as_json(report: Report) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from hotpass.cli import output
 from hotpass.cli.moments import from_now, moment
 from hotpass.cli.options import JsonOption, ModelArgument, RegistryUriOption, TrackingUriOption, named
 from hotpass.cli.sessions import open_to_look
+from hotpass.texts import shown
 
 if TYPE_CHECKING:
     from hotpass.cli.overview import Held, LastDecision, ModelStatus
@@ -73,22 +74,22 @@ def history(
     """The decisions on a model, newest first."""
     with open_to_look(registry_uri, tracking_uri) as session:
         entries = session.history(model, version)
-    shown = entries[::-1][:limit]
+    newest = entries[::-1][:limit]
     if as_json:
         output.print_json(
-            {"model": model, "total": len(entries), "records": [_record(entry) for entry in shown]}
+            {"model": model, "total": len(entries), "records": [_record(entry) for entry in newest]}
         )
         return 0
-    if not shown:
+    if not newest:
         of = f" on version {version}" if version is not None else ""
         output.say(
-            f"No decision{of} is on record for {model}. "
-            f"If its registry was in use before: hotpass adopt {model}"
+            f"No decision{of} is on record for {shown(model)}. "
+            f"If its registry was in use before: hotpass adopt {shown(model)}"
         )
         return 0
-    _show_history(shown, verbose)
-    if len(shown) < len(entries):
-        output.say(f"{len(entries) - len(shown)} older not shown; --limit {len(entries)} shows all.")
+    _show_history(newest, verbose)
+    if len(newest) < len(entries):
+        output.say(f"{len(entries) - len(newest)} older not shown; --limit {len(entries)} shows all.")
     return 0
 
 
@@ -136,24 +137,24 @@ def verify(
 
 def _show_model(found: ModelStatus) -> None:
     champion = f"champion version {found.champion}" if found.champion is not None else "no champion"
-    output.say(f"{found.model}: {champion}, {_counted(found)}", style="bold")
+    output.say(shown(f"{found.model}: {champion}, {_counted(found)}"), style="bold")
     for held in found.held:
         aliases = f", alias {', '.join(held.aliases)}" if held.aliases else ""
         since = f", since {moment(held.since)}" if held.since else ""
-        output.say(f"  {held.stage:<11} version {held.version}{aliases}{since}")
+        output.say(shown(f"  {held.stage:<11} version {held.version}{aliases}{since}"))
         if held.last_decision is not None:
-            output.say(f"  {'':<11} {_said(held, held.last_decision)}")
+            output.say(shown(f"  {'':<11} {_said(held, held.last_decision)}"))
     if found.open is not None:
         record = found.open
         output.say(
-            f"  open: {record.actor} began to move version {record.version} to {record.to} "
+            f"  open: {shown(record.actor)} began to move version {record.version} to {shown(record.to)} "
             f"at {moment(record.time)} (record {record.id[:8]}); if that process died, the next promotion "
             "settles it",
             style="yellow",
         )
     for remark in found.remarks:
-        output.say(f"  ! {remark.message}", style="bold yellow")
-        output.say(f"    mend it: {remark.remedy}")
+        output.say(f"  ! {shown(remark.message)}", style="bold yellow")
+        output.say(f"    mend it: {shown(remark.remedy)}")
 
 
 def _counted(found: ModelStatus) -> str:
@@ -183,7 +184,7 @@ def _said(held: Held, last: LastDecision) -> str:
 def _show_history(entries: Sequence[Entry], verbose: bool) -> None:
     from hotpass.cli.overview import against
 
-    rows = [_row(entry) for entry in entries]
+    rows = [tuple(shown(cell) for cell in _row(entry)) for entry in entries]
     if sys.stdout.isatty() and not verbose:
         from rich import box
         from rich.table import Table
@@ -204,7 +205,7 @@ def _show_history(entries: Sequence[Entry], verbose: bool) -> None:
         )
         output.say(f"{cells}  [{record}]" + (f"  {reason}" if reason else ""))
         for line in against(entry.record.body) if verbose else ():
-            output.say(f"    - {line}")
+            output.say(f"    - {shown(line)}")
 
 
 def _row(entry: Entry) -> tuple[str, str, str, str, str, str]:
@@ -259,12 +260,11 @@ def _record(entry: Entry) -> dict[str, Json]:
 def _show_audit(found: Audit) -> None:
     records = output.plural(found.records, "record")
     if found.clean:
-        output.say(f"{found.model}: {records}, none edited, removed or inserted.", style="green")
+        output.say(f"{shown(found.model)}: {records}, none edited, removed or inserted.", style="green")
     else:
-        output.say(
-            f"{found.model}: {records}, {output.plural(len(found.findings), 'finding')}:", style="bold red"
-        )
+        findings = output.plural(len(found.findings), "finding")
+        output.say(f"{shown(found.model)}: {records}, {findings}:", style="bold red")
     for finding in found.findings:
-        output.say(f"  record {finding.record}: {finding.message}")
+        output.say(f"  record {shown(finding.record)}: {shown(finding.message)}")
     for note in found.notes:
-        output.say(f"  note: {note}")
+        output.say(f"  note: {shown(note)}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hotpass.cli.sessions import open_to_judge
 from hotpass.cli.show_decision import when_it_passes, why_not
-from hotpass.errors import mask
+from hotpass.registry.calls import masked
 from hotpass.stages import RESTING, ModelStage
 from hotpass.verdicts import Decision, Outcome
 
@@ -46,7 +46,7 @@ class Given:
                 parts += [option, os.fspath(value)]
         for option, uri in (("--registry-uri", self.registry_uri), ("--tracking-uri", self.tracking_uri)):
             if uri:
-                parts += [option, mask(uri)]
+                parts += [option, masked(uri)]
         if self.reason and words[0] in ("promote", "rollback"):
             parts += ["--reason", self.reason]
         return shlex.join(parts)

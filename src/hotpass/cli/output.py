@@ -9,11 +9,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotpass.errors import HotpassError, MissingDependency, PolicyError, Problem, PromotionDenied, mask
+from hotpass.texts import printable, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,9 +45,10 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(text: str, *, style: str = "", stderr: bool = False) -> None:
-    """Prints `text` as it is, without markup and without breaking its lines; `style` shows in a terminal
-    only.
+    """Prints `text` without markup and without breaking its lines, control characters escaped; `style` shows
+    in a terminal only. A value from elsewhere may hold line breaks: pass it through `texts.shown` first.
     """
+    text = printable(text)
     stream = sys.stderr if stderr else sys.stdout
     if style and stream.isatty() and "NO_COLOR" not in os.environ:
         console(stderr=stderr).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
@@ -92,7 +95,8 @@ def print_error(error: HotpassError) -> None:
     """
     if isinstance(error, PolicyError):
         for problem in error.problems:
-            say(str(problem), stderr=True)
+            place = replace(problem, path=shown(problem.path))
+            say(str(place), stderr=True)
         count = len(error.problems)
         say(f"{count} problem{'s' if count != 1 else ''} found", style="bold red", stderr=True)
     elif isinstance(error, PromotionDenied):

@@ -43,7 +43,7 @@ def _add(app: typer.Typer, taken: Container[str]) -> None:
         try:
             impl.function(*([its_own] if impl.argnames else []))
             names = list(typer.main.get_group(its_own).commands)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"plugin {impl.plugin_name}: hotpass_cli() raised {type(error).__name__}: {error}"
             ) from error

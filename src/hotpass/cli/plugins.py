@@ -9,6 +9,7 @@ import typer
 
 from hotpass.cli import output
 from hotpass.cli.options import JsonOption, PluginsOption
+from hotpass.texts import shown
 
 if TYPE_CHECKING:
     import pluggy
@@ -37,10 +38,12 @@ def list_(plugins: PluginsOption = None, as_json: JsonOption = False) -> None:
         return
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("plugin", "from", "hooks", "gates", box=box.SIMPLE_HEAD)
     for plugin in found:
-        table.add_row(plugin["name"], plugin["from"], "\n".join(plugin["hooks"]), "\n".join(plugin["gates"]))
+        cells = ([plugin["name"]], [plugin["from"]], plugin["hooks"], plugin["gates"])
+        table.add_row(*(Text("\n".join(map(shown, cell))) for cell in cells))
     output.console().print(table)
 
 

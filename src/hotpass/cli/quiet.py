@@ -9,6 +9,8 @@ import logging
 import os
 import warnings
 
+from hotpass.errors import CallError
+
 #: Settings of MLflow's own, for users who have not chosen theirs. Its default of 7 HTTP retries with growing
 #: waits makes a wrong host name take minutes, and its progress bars and "View run at" lines get among ours.
 SETTINGS = {
@@ -34,15 +36,26 @@ LEVELS = {
 
 
 def quiet() -> None:
-    """Sets this process up for a command that touches MLflow. What the user has set stays as it is."""
+    """Sets this process up for a command that touches MLflow. What the user has set stays as it is.
+
+    Raises CallError for a MLFLOW_LOGGING_LEVEL that is none.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    given = os.environ["MLFLOW_LOGGING_LEVEL"]
+    level_name = given.strip().upper() or SETTINGS["MLFLOW_LOGGING_LEVEL"]
+    if level_name not in logging.getLevelNamesMapping():
+        raise CallError(
+            f"MLFLOW_LOGGING_LEVEL is {given!r}, which is no level. Unset it, or set it to one of "
+            "CRITICAL, ERROR, WARNING, INFO and DEBUG."
+        )
+    os.environ["MLFLOW_LOGGING_LEVEL"] = level_name  # MLflow itself fails on an empty one
     for name, level in LEVELS.items():
         logger = logging.getLogger(name)
         logger.setLevel(level)
         if level > logging.CRITICAL:  # MLflow before 3.16 sets this one's level again when imported
             logger.addFilter(_never)
-    logging.getLogger("mlflow").setLevel(os.environ["MLFLOW_LOGGING_LEVEL"].upper())
+    logging.getLogger("mlflow").setLevel(level_name)
     if os.environ.get("HOTPASS_DEBUG", "") in ("", "0"):
         warnings.simplefilter("ignore")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hotpass.cli import output
 from hotpass.cli.moments import from_now, moment
+from hotpass.texts import shown
 from hotpass.verdicts import Decision, Enforcement, Judgement, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -35,16 +36,16 @@ def show_decision(decision: Decision, *, result: str, next_steps: Sequence[str])
     """Prints `decision` on stdout, then `result`, the line that says what came of it, and `next_steps`."""
     output.say(_title(decision), style="bold")
     for note in decision.notes:
-        output.say(f"  {note}")
+        output.say(f"  {shown(note)}")
     binding = [j for j in decision.judgements if j.entry.enforcement is not Enforcement.ADVISORY]
     advisory = [j for j in decision.judgements if j.entry.enforcement is Enforcement.ADVISORY]
     _show(binding)
     if advisory:
         output.say("Advisory, shown and never in the way:")
         _show(advisory)
-    output.say(result, style=STYLES[decision.outcome])
+    output.say(shown(result), style=STYLES[decision.outcome])
     for step in next_steps:
-        output.say(step)
+        output.say(shown(step))
 
 
 def on_a_terminal() -> bool:
@@ -81,7 +82,7 @@ def _title(decision: Decision) -> str:
     compared = decision.champion is not None and "champion" in (decision.evidence or {})
     against = f", against champion version {decision.champion}" if compared else ""
     who = f"{decision.identity.model} version {decision.identity.version}"
-    return f"{who}: {kind}{decision.from_stage} -> {decision.to_stage}{against}"
+    return shown(f"{who}: {kind}{decision.from_stage} -> {decision.to_stage}{against}")
 
 
 def _show(judgements: Sequence[Judgement]) -> None:
@@ -93,13 +94,11 @@ def _show(judgements: Sequence[Judgement]) -> None:
         return
     widest = max(len(_gate(judgement)) for judgement in judgements)
     for judgement in judgements:
-        message, *more = judgement.result.message.splitlines() or [""]
-        place = f"  [{judgement.entry.where}]" if judgement.entry.where else ""
+        message = shown(judgement.result.message)
+        place = f"  [{shown(judgement.entry.where)}]" if judgement.entry.where else ""
         output.say(f"  {judgement.result.verdict:<12}  {_gate(judgement):<{widest}}  {message}{place}")
-        for line in more:
-            output.say(f"    {line}")
         if _hint(judgement):
-            output.say(f"    hint: {_hint(judgement)}")
+            output.say(f"    hint: {shown(_hint(judgement))}")
 
 
 def _table(judgements: Sequence[Judgement], width: int) -> Table:
@@ -113,11 +112,11 @@ def _table(judgements: Sequence[Judgement], width: int) -> Table:
     for title in ("verdict", "gate", "what it says", *(["where"] if with_places else [])):
         table.add_column(title, overflow="fold", no_wrap=title in ("verdict", "where"))
     for judgement in judgements:
-        verdict, where = judgement.result.verdict, judgement.entry.where
+        verdict, where = judgement.result.verdict, shown(judgement.entry.where)
         sign, colour = SIGNS[verdict]
-        says = Text(judgement.result.message)
+        says = Text(shown(judgement.result.message))
         if _hint(judgement):
-            says.append(f"\nhint: {_hint(judgement)}", style="italic")
+            says.append(f"\nhint: {shown(_hint(judgement))}", style="italic")
         if where and not with_places and verdict is not Verdict.PASSED:
             says.append(f"\n{where}", style="dim")
         word = f"{sign} {verdict}" if with_signs else str(verdict)
@@ -128,7 +127,7 @@ def _table(judgements: Sequence[Judgement], width: int) -> Table:
 
 def _gate(judgement: Judgement) -> str:
     overridable = judgement.entry.enforcement is Enforcement.OVERRIDABLE
-    return judgement.entry.name + (" (overridable)" if overridable else "")
+    return shown(judgement.entry.name) + (" (overridable)" if overridable else "")
 
 
 def _hint(judgement: Judgement) -> str:

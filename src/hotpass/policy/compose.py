@@ -215,7 +215,8 @@ class _Composer:
         if not self._check_tag(event, line, column):
             return Node(line, column, sound=False)
         text: str = event.value
-        found = _FORBIDDEN.search(text)
+        # In the file a carriage return is half of a line break; within a text it hides what stands before it.
+        found = _FORBIDDEN.search(text) or re.search("\r", text)
         if found:  # by an escape, since the file itself has none
             self.note(line, column, f"the control character U+{ord(found[0]):04X} in a text", "Delete it.")
             return Node(line, column, sound=False)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from hotpass.errors import CallError, LedgerError, MissingDependency, NotFound, RegistryError, mask
 
@@ -53,6 +53,58 @@ _FINAL_CODES = {
     "PERMISSION_DENIED",
 }
 _HOPELESS = ("authentication failed", "does not exist", "no password supplied", "no such table")
+
+
+#: What must not be shown of the URIs that this process opened, longest first.
+_secrets: list[str] = []
+
+
+def secrets_of(uri: str) -> set[str]:
+    """The password of `uri`, or the token in the place of a user name (http and https), as written and as
+    decoded and encoded: libraries put each of these into their errors.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator or scheme.startswith(("sqlite", "file")):
+        return set()
+    # SQLAlchemy and urllib differ on where a password with an @ or a / ends; both are hidden.
+    written = set()
+    with contextlib.suppress(ValueError):  # urlsplit refuses some; what the other way finds stays
+        written.add(urlsplit(uri).netloc.rpartition("@")[0])
+    written.add(rest.rpartition("@")[0])
+    found = set()
+    for who in written:
+        user, colon, password = who.partition(":")
+        if password:
+            found.add(password)
+        if not password or password == "x-oauth-basic":  # noqa: S105 - a constant of GitHub, no secret
+            found |= {user} if scheme in ("http", "https") or colon else set()
+    return {
+        form
+        for secret in found
+        if secret
+        for form in (secret, unquote(secret), quote(secret, safe=""), quote_plus(secret))
+    }
+
+
+def masked(text: str) -> str:
+    """`text` without the secrets of the URIs that this process opened, whatever characters they have, and
+    without those that `hotpass.errors.mask` knows by their place.
+    """
+    for secret in _secrets:
+        # Where it stands before an @, whatever its length; elsewhere a short one is a part of other words.
+        text = text.replace(f"{secret}@", "***@")
+        if len(secret) >= _LONG_SECRET:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+    return mask(text)
+
+
+_LONG_SECRET = 6
+
+
+def _remember_secrets(uri: str) -> None:
+    new = secrets_of(uri) - set(_secrets)
+    if new:
+        _secrets[:] = sorted([*_secrets, *new], key=len, reverse=True)
 
 
 def require_mlflow() -> None:
@@ -162,7 +214,7 @@ _SHORT_REQUESTS = _ShortRequests()
 
 
 def _translated(what: str, error: Any) -> RegistryError | NotFound:
-    text = mask(str(error.message)).strip()
+    what, text = masked(what), masked(str(error.message)).strip()
     if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
         return NotFound(f"cannot {what}: {text}")
     if is_transient(error):
@@ -197,7 +249,11 @@ def check_reachable(uri: str, *, create: bool = False) -> None:
     With a wrong path, MLflow's SQLite store creates an empty database there; with a wrong host, its engine
     tries ten times with growing waits, and prints the URI with its password. So both are looked at first.
     """
-    scheme = urlsplit(uri).scheme
+    _remember_secrets(uri)
+    try:
+        scheme = urlsplit(uri).scheme
+    except ValueError as error:
+        raise CallError(f"{masked(uri)} is not a URI: {masked(str(error))}. Mend it.") from None
     if scheme.startswith("sqlite"):
         path = uri.split("///", 1)[-1].split("?", 1)[0]
         if not path:
@@ -219,7 +275,8 @@ def check_reachable(uri: str, *, create: bool = False) -> None:
         except ModuleNotFoundError as error:
             raise MissingDependency(_missing_driver(uri, error.name or "")) from None
         except Exception as error:
-            raise RegistryError(f"cannot connect to {uri}: {_first_lines(mask(str(error)))}") from None
+            said = _first_lines(masked(str(error)))
+            raise RegistryError(f"cannot connect to {masked(uri)}: {said}") from None
     elif scheme in ("http", "https"):
         _check_server(uri)
 
@@ -258,7 +315,7 @@ def _check_server(uri: str) -> None:
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise CallError(f"{uri} is not a server's address: {error}") from None
+        raise CallError(f"{masked(uri)} is not a server's address: {masked(str(error))}") from None
     for pause in (0.3, 0.7, 1.5, None):
         try:
             socket.create_connection((host, port), timeout=CONNECT_TIMEOUT).close()
@@ -267,8 +324,8 @@ def _check_server(uri: str) -> None:
             if pause is None or isinstance(error, socket.gaierror | UnicodeError | TimeoutError):
                 why = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 raise RegistryError(
-                    f"cannot connect to {uri}: {why}. Is the server up and the URI right? Nothing was "
-                    "changed."
+                    f"cannot connect to {masked(uri)}: {masked(why)}. Is the server up and the URI right? "
+                    "Nothing was changed."
                 ) from None
             time.sleep(pause)
 

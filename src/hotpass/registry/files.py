@@ -10,8 +10,9 @@ from typing import Any
 
 from hotpass.artifacts import digest_of_folder
 from hotpass.candidate import ModelFile
-from hotpass.errors import RegistryError, mask
+from hotpass.errors import RegistryError
 from hotpass.registry import convert
+from hotpass.registry.calls import masked
 
 _MLMODEL_LIMIT = 4 * 1024 * 1024  # bytes; a real one has a few thousand
 
@@ -28,7 +29,7 @@ class VersionFiles:
                 source, tracking_uri=tracking_uri, registry_uri=registry_uri
             )
         except Exception as error:
-            raise RegistryError(f"cannot read the files of {name}: {mask(str(error))}") from None
+            raise RegistryError(f"cannot read the files of {name}: {masked(str(error))}") from None
 
     @property
     def are_local(self) -> bool:
@@ -66,7 +67,7 @@ class VersionFiles:
                 return Path(self._repository.download_artifacts("", dst_path=str(to)))
             except Exception as error:
                 raise RegistryError(
-                    f"cannot download the files of {self._name}: {mask(str(error))}"
+                    f"cannot download the files of {self._name}: {masked(str(error))}"
                 ) from None
 
     def model_file(self) -> ModelFile | None:
@@ -86,7 +87,7 @@ class VersionFiles:
                     return None
                 raise RegistryError(
                     f"cannot read the MLmodel file of {self._name}: {type(error).__name__}: "
-                    f"{mask(str(error))}"
+                    f"{masked(str(error))}"
                 ) from None
 
 
