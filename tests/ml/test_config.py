@@ -96,6 +96,19 @@ def test_init_from_processes_that_all_find_no_database(tmp_path):
     assert len({out.strip() for out, _ in answers}) == 1
 
 
+def test_the_lock_is_beside_the_database_and_follows_no_link(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    victim, lock = tmp_path / "victim", tmp_path / ".mlflow.db.lock"
+    victim.write_text("mine")
+    lock.symlink_to(victim)
+    with pytest.raises(RegistryError, match=r"\.mlflow\.db\.lock cannot be opened"):
+        init_mlflow(MLflowConfig(tracking_uri="sqlite:///mlflow.db"))
+    assert victim.read_text() == "mine"
+    lock.unlink()
+    init_mlflow(MLflowConfig(tracking_uri="sqlite:///mlflow.db"))
+    assert lock.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_deleted_experiment_is_named_with_the_remedy(sqlite_store):
     gone = init_mlflow(MLflowConfig(experiment_name="gone"))
     sqlite_store.client.delete_experiment(gone)

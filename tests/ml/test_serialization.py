@@ -166,5 +166,5 @@ def test_the_columns_of_the_whole_forest_count(tmp_path):
     folder = store(forest, tmp_path / "model")
     load_folder(folder, "it")
     forest.n_features_in_ = 1
-    with pytest.raises(RegistryError, match="splits on a column that there is not"):
+    with pytest.raises(RegistryError, match="made for other columns than its ensemble"):
         load_folder(store(forest, folder), "it")

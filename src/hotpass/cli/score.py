@@ -47,6 +47,12 @@ def score(
     ] = "score",
     chunk_rows: Annotated[int, typer.Option(help="Leads in memory at a time.")] = 50_000,
     encoding: Annotated[str, typer.Option(help="Of a CSV file; cp1252 for many from Excel.")] = "utf-8",
+    allow_cloudpickle: Annotated[
+        bool,
+        typer.Option(
+            "--allow-cloudpickle", help="Load a model whose file can run any code, if you trust its maker."
+        ),
+    ] = False,
     plugins: PluginsOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
@@ -79,6 +85,7 @@ def score(
         stage=stage or ModelStage.PRODUCTION,
         tracking_uri=tracking_uri,
         registry_uri=registry_uri,
+        allow_cloudpickle=allow_cloudpickle,
     )
     with _progress() as progress:
         scored = score_file(

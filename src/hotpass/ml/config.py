@@ -5,9 +5,7 @@ laptop.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotpass.api import DEFAULT_TRACKING_URI, uris
-from hotpass.errors import CallError, mask
+from hotpass.errors import CallError, RegistryError, mask
 from hotpass.registry.calls import call, require_mlflow
 
 if TYPE_CHECKING:
@@ -103,10 +101,25 @@ def _one_process_at_a_time(uri: str) -> Iterator[None]:
     if fcntl is None or not uri.startswith(_SQLITE):
         yield
         return
-    name = hashlib.sha256(_anchored(uri).encode()).hexdigest()[:16]
-    with Path(tempfile.gettempdir(), f"hotpass-{os.getuid()}-{name}.lock").open("w") as lock:
+    named = uri.removeprefix(_SQLITE).partition("?")[0]
+    database = Path(named).resolve()
+    if not named or ":memory:" in named or not database.parent.is_dir():
+        yield  # nothing that processes share, or nowhere to create it, which the registry says
+        return
+    path = database.with_name(f".{database.name}.lock")
+    try:
+        # Beside the database: a folder that all may write to is where others could put a link in its place.
+        lock = os.open(path, os.O_CREAT | os.O_NOFOLLOW | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise RegistryError(
+            f"{path} cannot be opened: {error.strerror}. It keeps two processes from creating the database "
+            "at once; it must be a file that you may write to."
+        ) from None
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _ensure_experiment(config: MLflowConfig) -> Any:

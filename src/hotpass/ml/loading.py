@@ -17,7 +17,7 @@ from hotpass.artifacts import DIGEST_TAG, digest_of_folder
 from hotpass.candidate import VersionFacts
 from hotpass.errors import ArtifactsChanged, CallError, NotFound
 from hotpass.ml.config import connect
-from hotpass.ml.serialization import SERIALIZATION_TAG, load_folder
+from hotpass.ml.serialization import load_folder
 from hotpass.registry.calls import call
 from hotpass.stages import ModelStage, alias_of, canonical
 
@@ -48,9 +48,13 @@ def load_production_model(
     """The scikit-learn model that holds `stage`: the version its alias points at, else the highest one in the
     stage.
 
+    Only the caller can allow what is not safe: `trusted_types` names types beyond the reviewed list, and
+    `allow_cloudpickle` lets the model's file run what it says. What is recorded with a version does not
+    count: whoever registers one writes that too.
+
     Raises NotFound, naming the versions and their stages, where none holds it; ArtifactsChanged where the
-    files are not those on record; CallError for a model that is not safe to load (see `trusted_types`,
-    `allow_cloudpickle` in `log_training_run`) or not scikit-learn's; RegistryError.
+    files are not those on record; CallError for a model that is not safe to load or not scikit-learn's;
+    RegistryError.
     """
     registry = connect(tracking_uri, registry_uri)
     return _load(
@@ -145,8 +149,6 @@ def _from_files(
     registry: MlflowRegistry, facts: VersionFacts, trusted: frozenset[str], allow_cloudpickle: bool
 ) -> Any:
     recorded = facts.tags.get(DIGEST_TAG)
-    # A recorded opt-in counts only for the very files that it was recorded for.
-    allowed = allow_cloudpickle or (bool(recorded) and facts.tags.get(SERIALIZATION_TAG) == "cloudpickle")
     name = f"{facts.model} version {facts.version}"
     with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:
         # A copy of our own: what is checked is what is loaded, whatever happens to the store meanwhile.
@@ -159,7 +161,7 @@ def _from_files(
                     "is on record. It was not loaded. Put the files back, or roll back: hotpass rollback "
                     f"{facts.model}"
                 )
-        return load_folder(files, name, trusted, allow_cloudpickle=allowed)
+        return load_folder(files, name, trusted, allow_cloudpickle=allow_cloudpickle)
 
 
 class _Loaded:

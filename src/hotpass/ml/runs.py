@@ -95,7 +95,8 @@ def log_run(
     """As `log_training_run`, and says what came of it.
 
     The model is stored in MLflow's safe format (skops); `trusted_types` names types beyond the reviewed list,
-    and `allow_cloudpickle` opts in to the unsafe one, which is recorded as the tag `hotpass.serialization`.
+    and `allow_cloudpickle` opts in to the unsafe one. The tag `hotpass.serialization` says which it is;
+    whoever loads the model has to opt in as well.
     `artifacts` are paths of files and folders, or a mapping from the name in the run to a path, a matplotlib
     figure, a data frame (kept as Parquet), or anything that JSON holds. `training_frame` and
     `validation_frame` are logged as data sets, named `training` and `validation` after `dataset_name`, with a

@@ -1,5 +1,5 @@
-"""How models are stored and read back: skops with the reviewed list of types; cloudpickle only where somebody
-opted in.
+"""How models are stored and read back: skops with the reviewed list of types; cloudpickle only where whoever
+loads opts in.
 
 MLflow's own loader takes the list of trusted types from the model's own file, so a crafted model can trust
 itself. Here the list is ours.
@@ -18,7 +18,8 @@ from hotpass.errors import CallError, RegistryError, mask
 from hotpass.ml.tree_bounds import check_trees
 from hotpass.ml.trusted_types import TRUSTED_TYPES
 
-#: Says on the run and the version how the model was stored: `skops` or `cloudpickle`.
+#: Says on the run and the version how the model was stored: `skops` or `cloudpickle`. It informs, and allows
+#: nothing.
 SERIALIZATION_TAG = "hotpass.serialization"
 
 _REFUSED = "false", "0", "no"
@@ -83,9 +84,9 @@ def load_folder(
         raise RegistryError(f"{name} is stored as {stored_as!r}, which this version of Hotpass does not know")
     if not allow_cloudpickle:
         raise CallError(
-            f"{name} is stored with {stored_as}, so loading it runs whatever its file says, and nothing on "
-            "record allows that. Pass allow_cloudpickle=True if you trust it, or train it again: the "
-            "default format is safe."
+            f"{name} is stored with {stored_as}, so loading it runs whatever its file says. It was not "
+            "loaded. If you trust whoever registered it, pass allow_cloudpickle=True (hotpass score "
+            "--allow-cloudpickle); or train it again: the default format is safe."
         )
     if os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "").lower() in _REFUSED:
         raise CallError(
