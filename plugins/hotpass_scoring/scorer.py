@@ -9,7 +9,7 @@ import numpy as np
 from hotpass.errors import CallError
 from hotpass.requests import ScoringRequest
 from hotpass.transform.lead_scorer import LeadScorer
-from hotpass.transform.model_inputs import as_inputs
+from hotpass.transform.model_inputs import as_inputs, infinite_columns
 
 
 def score(request: ScoringRequest) -> np.ndarray | None:
@@ -26,7 +26,9 @@ def score(request: ScoringRequest) -> np.ndarray | None:
     try:
         return np.asarray(model.predict_proba(inputs), dtype=float)[:, place]
     except (ValueError, TypeError) as error:
-        raise CallError(f"the model cannot score these rows: {error}") from error
+        infinite = infinite_columns(frame[[name for name in inputs.columns if name in frame]])
+        hint = f"\nInfinite numbers count as missing; {', '.join(infinite)} has some." if infinite else ""
+        raise CallError(f"the model cannot score these rows: {error}{hint}") from error
 
 
 def _place_of_won(model: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 import hotpass
 from hotpass.errors import CallError, PluginError
@@ -44,6 +45,13 @@ def test_a_column_that_is_there_is_not_overwritten():
         .between(0, 1)
         .all()
     )
+
+
+def test_a_model_that_wants_every_number_says_which_column_has_infinite_ones():
+    rows = pd.DataFrame({"calls": [1.0, 2.0, 3.0], "visits": [1.0, 0.0, 1.0]})
+    model = LogisticRegression().fit(rows, [0, 1, 1])
+    with pytest.raises(CallError, match="Infinite numbers count as missing; visits has some"):
+        score_prospects(model, rows.assign(visits=[1.0, float("inf"), 0.0]))
 
 
 def test_what_nobody_can_score_with_is_named():

@@ -37,7 +37,7 @@ def test_other_encodings(tmp_path):
     with pytest.raises(CallError, match=r"is not utf-8 text\. Name its encoding, for example cp1252"):
         read_table(file)
     assert read_table(file, "cp1252")["name"].tolist() == ["Müller"]
-    with pytest.raises(CallError, match="there is no encoding 'latin-99'"):
+    with pytest.raises(CallError, match="there is no encoding 'latin-99' of text"):
         read_table(file, "latin-99")
 
 
@@ -45,6 +45,30 @@ def test_a_sample_may_end_within_a_character(tmp_path):
     file = tmp_path / "leads.csv"
     file.write_text("a,b\n" + "é" * 65_533 + ",1\n", encoding="utf-8")
     assert csv_shape(file).header == ("a", "b")
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "punycode", "a\0b", "rot13", "base64", "utf-16", ""])
+def test_encodings_that_are_none_for_a_file(tmp_path, encoding):
+    file = tmp_path / "leads.csv"
+    file.write_text("a,b\n1,2\n")
+    with pytest.raises(CallError, match=r"no encoding|is not .* text"):
+        csv_shape(file, encoding)
+
+
+@pytest.mark.parametrize("padding", range(65_528, 65_540))
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_mark_and_a_character_across_the_end_of_the_sample(tmp_path, padding, mark):
+    file = tmp_path / "leads.csv"
+    start = mark + "é,b\n".encode()
+    file.write_bytes(start + b"x" * (padding - len(start)) + "€,1\nü,2\n".encode())
+    assert csv_shape(file).header == ("é", "b")
+
+
+def test_a_bad_byte_near_the_end_of_the_sample_is_not_taken_for_a_cut(tmp_path):
+    file = tmp_path / "leads.csv"
+    file.write_bytes(b"a,b\n" + b"x" * 65_529 + b"\xff" + b"x" * 10)
+    with pytest.raises(CallError, match="is not utf-8 text"):
+        csv_shape(file)
 
 
 @pytest.mark.parametrize(

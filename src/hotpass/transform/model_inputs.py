@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hotpass.errors import CallError
@@ -32,6 +33,15 @@ def as_inputs(model: Any, frame: pd.DataFrame) -> pd.DataFrame:
 def column_names(model: Any) -> tuple[str, ...]:
     """The columns that a scikit-learn model was fitted on, in order; none where it was fitted on an array."""
     return tuple(str(name) for name in getattr(model, "feature_names_in_", ()))
+
+
+def infinite_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Names of the columns of floats with an infinity in them, which models read as missing."""
+    return tuple(
+        str(name)
+        for name, column in frame.items()
+        if column.dtype == np.float64 and np.isinf(column.to_numpy()).any()
+    )
 
 
 def columns_by_kind(model: Any) -> tuple[frozenset[str], frozenset[str]]:

@@ -6,7 +6,6 @@ leading zero) comes out as it went in; the columns that a model reads are parsed
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,12 +13,15 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from hotpass.errors import CallError
+from hotpass.errors import CallError, HotpassError
 from hotpass.transform.tables import check_header, check_readable, csv_shape, format_of
 
 #: Bytes of a CSV file parsed at a time. Arrow reads up to 32 blocks ahead, so memory holds 16 MiB of the
 #: file.
 _BLOCK = 512 * 1024
+
+#: The last row of a sheet, by the specification of Excel.
+_MOST_ROWS = 1_048_576
 
 
 class Source(NamedTuple):
@@ -87,19 +89,33 @@ def _xlsx(path: Path, chunk_rows: int, encoding: str) -> Iterator[Source]:
 
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
+        if not book.worksheets:
+            raise CallError(f"{path} has no sheet with cells.")
         sheet = book.worksheets[0]
-        rows = sheet.iter_rows(values_only=True)
-        header = [None if cell is None else str(cell) for cell in next(rows, ())]
+        stated = sheet.max_row
+        # What the sheet says of its size is not to be relied on; openpyxl would fill it up with empty cells.
+        sheet.reset_dimensions()
+        header = [None if cell is None else str(cell) for cell in next(sheet.iter_rows(values_only=True), ())]
         while header and header[-1] is None:
             header.pop()
         names = tuple(name or "" for name in header)
         if not names:
             raise CallError(f"{path} is empty: the first row of its first sheet must name the columns.")
         check_header(path, names)
-        total = None if sheet.max_row is None else sheet.max_row - 1
-        yield Source(names, total, _tables_of_rows(names, rows, chunk_rows), words_for_missing=True)
+        total = None if stated is None else stated - 1
+        rows = sheet.iter_rows(min_row=2, max_col=len(names), values_only=True)
+        tables = _tables_of_rows(names, _no_more_than_fit(path, rows), chunk_rows)
+        yield Source(names, total, tables, words_for_missing=True)
     finally:
         book.close()
+
+
+def _no_more_than_fit(path: Path, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """openpyxl fills gaps between rows, and a damaged file may number one as it likes."""
+    for number, row in enumerate(rows, start=2):
+        if number > _MOST_ROWS:
+            raise CallError(f"{path} has rows beyond {_MOST_ROWS:,}, the last that a sheet can have.")
+        yield row
 
 
 def _tables_of_rows(
@@ -154,13 +170,13 @@ def _guarded(path: Path, chunks: Iterator[pa.Table]) -> Iterator[pa.Table]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    faults: tuple[type[Exception], ...] = (pa.ArrowException, KeyError, UnicodeDecodeError)
+    faults: tuple[type[Exception], ...] = (pa.ArrowException, LookupError, ValueError)
     if format_of(path) == "xlsx":
-        from openpyxl.utils.exceptions import InvalidFileException
-
-        faults = (*faults, zipfile.BadZipFile, InvalidFileException)
+        faults = (Exception,)  # openpyxl does not say what it raises for a damaged book
     try:
         yield
+    except HotpassError:
+        raise
     except faults as error:
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = " Name its encoding, for example cp1252 for files of Excel." if "UTF8" in text.upper() else ""

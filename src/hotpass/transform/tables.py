@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,19 +55,19 @@ def csv_shape(path: Path, encoding: str = "utf-8") -> CsvShape:
     """Separator and header of a CSV file. Raises CallError where it is empty or not text in that encoding."""
     with path.open("rb") as stream:
         start = stream.read(_SAMPLE)
+    marked = encoding.lower() in ("utf-8", "utf8")
     try:
-        # The sample may end within a character, which only the last line is concerned by.
-        text = start.decode(
-            "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding, errors="strict"
-        )
-    except UnicodeDecodeError as error:
-        if error.end < len(start) - 4:
-            raise CallError(
-                f"{path} is not {encoding} text. Name its encoding, for example cp1252 for files of Excel."
-            ) from None
-        text = start[: error.start].decode(encoding)
-    except LookupError:
-        raise CallError(f"there is no encoding {encoding!r}.") from None
+        # The sample may end within a character: the decoder keeps what is left of it to itself.
+        text = codecs.getincrementaldecoder("utf-8-sig" if marked else encoding)().decode(start)
+    except UnicodeError:
+        raise CallError(
+            f"{path} is not {encoding} text. Name its encoding, for example cp1252 for files of Excel."
+        ) from None
+    except (LookupError, ValueError, TypeError, AssertionError):
+        # No such codec, a name that cannot be one, or a codec that is not between bytes and text.
+        raise CallError(f"there is no encoding {encoding!r} of text files.") from None
+    if not isinstance(text, str):
+        raise CallError(f"there is no encoding {encoding!r} of text files.")
     first = text.splitlines()[0] if text.strip() else ""
     if not first.strip():
         raise CallError(f"{path} is empty: its first line must name the columns.")
