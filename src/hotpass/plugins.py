@@ -183,8 +183,8 @@ def _check_parameters(manager: pluggy.PluginManager, plugin: object) -> None:
                 by_position = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
                 if not by_position or parameter.default is not parameter.empty:
                     raise ValueError(
-                        f"{caller.name} has the parameter `{parameter}`, which nothing is passed to. Write it "
-                        "without defaults, *args, **kwargs and keyword-only parameters:"
+                        f"{caller.name} has the parameter `{parameter}`, which nothing is passed to. Write "
+                        "it without defaults, *args, **kwargs and keyword-only parameters:"
                     )
 
 
