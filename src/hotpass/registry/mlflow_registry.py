@@ -18,7 +18,7 @@ from typing import Any
 from hotpass.candidate import LoggedModelFacts, ModelFile, RunFacts, VersionFacts
 from hotpass.errors import NotFound, RegistryError
 from hotpass.registry import convert
-from hotpass.registry.calls import call, check_reachable, require_mlflow
+from hotpass.registry.calls import call, check_reachable, masked, require_mlflow
 from hotpass.registry.files import VersionFiles
 from hotpass.registry.filters import name_is
 from hotpass.registry.port import ModelFacts, Moved
@@ -266,7 +266,7 @@ class MlflowRegistry:
         names = list(self.model_names())
         if not names:
             return NotFound(
-                f"there is no model {name!r}; the registry at {self._uri} is empty. Train one first."
+                f"there is no model {name!r}; the registry at {masked(self._uri)} is empty. Train one first."
             )
         close = difflib.get_close_matches(name, names, n=3)
         listed = [*close, *(other for other in names if other not in close)]
