@@ -102,4 +102,4 @@ def _repeated(ways: int, token: re.Match[str]) -> int:
         return counts
     if most * math.log2(ways) > math.log2(_MOST_WAYS):
         return _MOST_WAYS + 1  # a power of thousands of digits takes longer than any match
-    return counts * ways**most
+    return int(counts * ways**most)

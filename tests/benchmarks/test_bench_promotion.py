@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from hotpass import api
-from hotpass.candidate import ModelFile
 from hotpass.artifacts import DIGEST_TAG
+from hotpass.candidate import ModelFile
 from hotpass.registry.convert import MODEL_FILE_TAG, model_file_tag
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from support.policies import EIGHT_GATES, policy_set

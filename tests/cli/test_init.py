@@ -52,7 +52,7 @@ def test_the_next_steps_that_it_prints_work(hotpass: Hotpass) -> None:
     assert "staging_dwell: 90s" in Path("rules/scoring/churn.yaml").read_text()
 
 
-@pytest.mark.parametrize("pattern", ['a "quoted" \\ name', "model-*", "ÄÖ*", "*", "'", "x" * 255, "a: b # c"])
+@pytest.mark.parametrize("pattern", ['a "quoted" \\ name', "model-*", "ÄÖ*", "*", "'", "x" * 255, "a, b # c"])
 def test_any_name_of_a_model_makes_a_policy_that_covers_it(hotpass: Hotpass, pattern: str) -> None:
     assert hotpass("init", "--model", pattern).code == 0
 
@@ -82,6 +82,7 @@ def test_it_writes_over_nothing(hotpass: Hotpass) -> None:
     [
         (["init", "--dwell", "5"], "Error: --dwell: '5' is not a duration. Write whole numbers with w, d, h"),
         (["init", "--dwell", "0s"], "Error: --dwell: '0s' is no time at all."),
+        (["init", "--model", "a:b"], "Error: --model: 'a:b' is not the name of a model."),
         (["init", "--model", " "], "Error: --model: ' ' is not the name of a model."),
         (["init", "--model", "a\nb"], "Error: --model: 'a\\nb' is not the name of a model."),
         (["init", "file"], "Error: file cannot be written: File exists."),

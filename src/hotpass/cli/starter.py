@@ -83,7 +83,7 @@ def write_starter(folder: Path, pattern: str = DEFAULT_PATTERN, dwell: str = DEF
         parse_duration(dwell)
     except ValueError as error:
         raise CallError(f"--dwell: {error}") from None
-    if not _PATTERN.match(pattern):
+    if not _PATTERN.match(pattern) or any(character in pattern for character in "/:[]"):
         raise CallError(f"--model: {pattern!r} is not the name of a model. For example: lead_scoring*")
     # What the starter uses comes with Hotpass, so plugin folders that are found elsewhere do not matter here.
     gates = gate_classes(create_manager())

@@ -175,7 +175,7 @@ def split(record: Record) -> tuple[dict[str, str], str]:
     try:
         text = canonical_json(data)
         digest = digest_of(data)
-    except (TypeError, ValueError) as error:  # a gate put something else into its evidence after it was judged
+    except (TypeError, ValueError) as error:  # a gate put something into it afterwards
         raise LedgerError(f"the decision cannot be recorded: its evidence is not JSON: {error}") from None
     tags = {
         f"{TAG_CHUNK}{number:02d}": text[start : start + CHUNK]
