@@ -26,7 +26,8 @@ def score(request: ScoringRequest) -> np.ndarray | None:
     try:
         return np.asarray(model.predict_proba(inputs), dtype=float)[:, place]
     except (ValueError, TypeError) as error:
-        infinite = infinite_columns(frame[[name for name in inputs.columns if name in frame]])
+        named = hasattr(inputs, "columns")  # an array has places only
+        infinite = infinite_columns(frame[[n for n in inputs.columns if n in frame]]) if named else ()
         hint = f"\nInfinite numbers count as missing; {', '.join(infinite)} has some." if infinite else ""
         raise CallError(f"the model cannot score these rows: {error}{hint}") from error
 
