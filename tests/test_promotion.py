@@ -195,6 +195,17 @@ class TestWhatIsNotMoved:
         with pytest.raises(hotpass.PromotionDenied, match="without one it may not move"):
             connect(sqlite_store, PolicySet()).promote("leads", version, "Production")
 
+    def test_policies_that_are_not_found_are_missed(
+        self, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """From another folder the policies of a model are not found, and that must not open the way."""
+        version = make_version(sqlite_store, "leads", metrics=GOOD)
+        connect(sqlite_store).promote("leads", version, "Staging")
+        with pytest.raises(hotpass.PromotionDenied, match="the last decision was made by policy test"):
+            connect(sqlite_store, PolicySet()).promote("leads", version, "Production")
+        monkeypatch.setenv("HOTPASS_UNMATCHED", "builtin")
+        assert connect(sqlite_store, PolicySet()).promote("leads", version, "Production").allowed
+
     def test_every_covering_policy_must_allow(self, sqlite_store: Store) -> None:
         version = make_version(sqlite_store, "leads", metrics=GOOD)
         strict = policy_set(staging={"metric_threshold": {"roc_auc": {"at_least": 0.99}}}).policies[0]

@@ -58,7 +58,7 @@ class Session:
         *,
         ledger_uri: str | None = None,
         actor: str | None = None,
-        unmatched: Literal["builtin", "deny"] = "builtin",
+        unmatched: Literal["builtin", "deny"] | None = None,
         lease: float = LEASE,
         notify: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -163,7 +163,8 @@ class Session:
                 return {**written[-1].record.body, "versions": versions, "id": written[-1].id}
         else:
             self._chain(model).refresh()
-        return adoption.plan(self.registry, self._chain(model), model)
+        found = adoption.plan(self.registry, self._chain(model), model)
+        return found if found["versions"] or dry_run else {**found, "outcome": "nothing to adopt"}
 
     def audit(self, model: str) -> Audit:
         """Proves the ledger of `model`: every record that was edited, removed or inserted is named.
@@ -359,8 +360,10 @@ def _versions_of(entry: Entry) -> set[int]:
     return found | ({int(body["version"])} if "version" in body else set())
 
 
-def _unmatched() -> Literal["builtin", "deny"]:
-    value = os.environ.get("HOTPASS_UNMATCHED", "builtin")
+def _unmatched() -> Literal["builtin", "deny"] | None:
+    value = os.environ.get("HOTPASS_UNMATCHED")
+    if value is None:
+        return None
     if value == "deny":
         return "deny"
     if value == "builtin":

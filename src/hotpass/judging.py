@@ -12,6 +12,7 @@ from hotpass.artifacts import DIGEST_TAG
 from hotpass.gather import Batch, Memory, gather
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import current_stay, served_before
+from hotpass.ledger.record import Kind
 from hotpass.policy.model import PolicySet
 from hotpass.registry.port import Registry
 from hotpass.resolving import Resolved
@@ -30,13 +31,14 @@ class Judge:
         registry: Registry,
         policies: PolicySet,
         manager: pluggy.PluginManager,
-        unmatched: Literal["builtin", "deny"],
+        unmatched: Literal["builtin", "deny"] | None,
         now: Callable[[], datetime],
     ) -> None:
+        """`unmatched` None is the built-in rule too, but not for a model that had policies before."""
         self.policies = policies
         self._registry = registry
         self._manager = manager
-        self._unmatched: Literal["builtin", "deny"] = unmatched
+        self._unmatched = unmatched
         self._now = now
         self._veto = engine.vetoes(manager)
 
@@ -61,14 +63,14 @@ class Judge:
             self.policies,
             candidate,
             self._now(),
-            unmatched=self._unmatched,
+            unmatched=self._unmatched or "builtin",
             veto=self._veto,
             reason=request.reason,
         )
         against = (
             self._against_a_rollback(resolved, chain)
             if request.rollback
-            else self._came_past(resolved, chain)
+            else [*self._came_past(resolved, chain), *self._lost_policies(decision, chain)]
         )
         if against:
             decision = replace(decision, outcome=Outcome.DENIED, notes=(*decision.notes, *against))
@@ -92,6 +94,22 @@ class Judge:
             f"{alias_of(stage)} is not on it. "
             "Move it back in MLflow and promote it, or record what is there now: hotpass adopt "
             f"{resolved.facts.model}"
+        ]
+
+    def _lost_policies(self, decision: Decision, chain: Chain) -> list[str]:
+        """A model that was judged by policies and is covered by none now: most likely the folder was not
+        found.
+        """
+        if decision.policies or self._unmatched is not None:
+            return []
+        before = [entry for entry in chain.entries() if entry.record.kind is Kind.DECISION]
+        names = [ref["name"] for ref in before[-1].record.body["policies"]] if before else []
+        if not names:
+            return []
+        return [
+            f"the last decision was made by policy {names[0]}, and no policy covers the model now "
+            f"({self.policies.source or 'no policy folder was found'}). Name the folder with --policies or "
+            "HOTPASS_POLICIES; or set HOTPASS_UNMATCHED=builtin to go on without"
         ]
 
     def _against_a_rollback(self, resolved: Resolved, chain: Chain) -> list[str]:

@@ -50,7 +50,7 @@ class Promoter:
         manager: pluggy.PluginManager,
         *,
         actor: Actor,
-        unmatched: Literal["builtin", "deny"] = "builtin",
+        unmatched: Literal["builtin", "deny"] | None = None,
         notify: Callable[[str], None] = lambda text: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -188,7 +188,8 @@ class Promoter:
             moves=moves,
             actor=self.actor,
             workspace=decision.identity.workspace,
-            title=f"v{body['version']} {body['from']} -> {body['to']}: {decision.outcome}",
+            title=f"v{body['version']} {body['from']} -> {body['to']}: {decision.outcome}"
+            + (" (rollback)" if decision.rollback else ""),
             note=decision.summary(),
         )
 

@@ -220,7 +220,7 @@ def test_an_interruption_is_one_line() -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == app.INTERRUPTED
-    assert errors.strip() == "Interrupted."
+    assert errors.strip() == "Interrupted. Whether anything was moved: hotpass status"
 
 
 @pytest.mark.usefixtures("plugin")

@@ -244,7 +244,7 @@ def _bug(error: BaseException, as_json: bool) -> int:
 
 
 def _interrupted() -> int:
-    output.say("Interrupted.", stderr=True)
+    output.say("Interrupted. Whether anything was moved: hotpass status", stderr=True)
     return INTERRUPTED
 
 

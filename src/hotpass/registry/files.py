@@ -56,19 +56,24 @@ class VersionFiles:
         try:
             return digest_of_folder(folder)
         except (OSError, ValueError):
+            place = f" at {self._folder}; was that moved?" if self._folder else ""
             raise RegistryError(
-                f"{self._name} has no files that can be read, so no decision can be bound to them"
+                f"{self._name} has no files that can be read, so no decision can be bound to them{place}"
             ) from None
 
     def download(self, to: Path) -> Path:
         """A copy below `to`."""
         with _no_progress_bars():
             try:
-                return Path(self._repository.download_artifacts("", dst_path=str(to)))
+                copy = Path(self._repository.download_artifacts("", dst_path=str(to)))
             except Exception as error:
                 raise RegistryError(
                     f"cannot download the files of {self._name}: {masked(str(error))}"
                 ) from None
+        if not any(copy.iterdir()):
+            place = f" at {self._folder}; was that moved?" if self._folder else ""
+            raise RegistryError(f"{self._name} has no files{place}")
+        return copy
 
     def model_file(self) -> ModelFile | None:
         """What the MLmodel file says; None where there is none."""
