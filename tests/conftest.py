@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -46,6 +47,9 @@ QUIET = {
 for _name in [name for name in os.environ if name.startswith(FOREIGN) or name in COLOURFUL]:
     del os.environ[_name]
 os.environ.update(QUIET)
+# A shell's background job ignores it, and so would every command that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # One for the whole run: matplotlib's font cache takes seconds to build.
 _matplotlib = Path(tempfile.gettempdir()) / f"hotpass-tests-matplotlib-{os.getuid()}"
 os.environ.setdefault("MPLCONFIGDIR", str(_matplotlib))
