@@ -13,9 +13,7 @@ with hotpass.connect(policies="policies") as session:
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -25,6 +23,7 @@ from hotpass.ledger.audit import Audit, Finding, verify
 from hotpass.ledger.chain import LEASE, Chain
 from hotpass.ledger.home import Home, models_with_ledger
 from hotpass.ledger.record import Actor, Entry
+from hotpass.ledger.seal import Seal
 from hotpass.limits import with_time_limit
 from hotpass.plugins import create_manager
 from hotpass.policy.discovery import plugin_folders
@@ -32,18 +31,22 @@ from hotpass.policy.loader import load_policies
 from hotpass.policy.model import PolicySet
 from hotpass.promotion import Promoter
 from hotpass.recovery import DECISION_TAG
-from hotpass.registry.calls import call, check_reachable, require_mlflow
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.resolving import Request
+from hotpass.settings import (
+    Version,
+    claimed_name,
+    env_gate_time_limit,
+    ledger_store,
+    unmatched_rule,
+    uris,
+    version_of,
+)
 from hotpass.verdicts import Decision, Json
 
 if TYPE_CHECKING:
     import pluggy
 
-#: Where runs and models are if nobody says.
-DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
-
-Version = int | str
 Policies = PolicySet | str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 
 
@@ -57,21 +60,36 @@ class Session:
         manager: pluggy.PluginManager,
         *,
         ledger_uri: str | None = None,
-        actor: str | None = None,
+        actor: str | Actor | None = None,
         unmatched: Literal["builtin", "deny"] | None = None,
         lease: float = LEASE,
+        seal: Seal | None = None,
+        policies_on_disk: bool = True,
         notify: Callable[[str], None] = lambda text: None,
     ) -> None:
+        """`actor` is a name that is only claimed, or an Actor. `seal` marks the records as a guard's own.
+
+        `policies_on_disk` has every promotion check that the policy files are still those that were read; a
+        guard, which reads them again by itself, needs no such check.
+        """
         self.registry = registry
         self.policies = policies
         self.manager = manager
-        self.actor = Actor(actor or _claimed_name())
-        self._ledger_store = _ledger_store(registry, ledger_uri)
+        self.actor = actor if isinstance(actor, Actor) else Actor(actor or claimed_name())
+        self._ledger_store = ledger_store(registry, ledger_uri)
         self._lease = lease
+        self._seal = seal
         self._notify = notify
         self._chains: dict[str, Chain] = {}
         self._promoter = Promoter(
-            registry, self._chain, policies, manager, actor=self.actor, unmatched=unmatched, notify=notify
+            registry,
+            self._chain,
+            policies,
+            manager,
+            actor=self.actor,
+            unmatched=unmatched,
+            policies_on_disk=policies_on_disk,
+            notify=notify,
         )
 
     def __enter__(self) -> Session:
@@ -82,7 +100,7 @@ class Session:
 
     def _chain(self, model: str) -> Chain:
         if model not in self._chains:
-            self._chains[model] = Chain(self._home(model), lease=self._lease)
+            self._chains[model] = Chain(self._home(model), lease=self._lease, seal=self._seal)
         return self._chains[model]
 
     def _home(self, model: str) -> Home:
@@ -209,7 +227,7 @@ def connect(
     """
     manager = manager or create_manager(plugin_folders(plugins))
     found = policies if isinstance(policies, PolicySet) else load_policies(policies, manager=manager)
-    limit = gate_time_limit if gate_time_limit is not None else _time_limit()
+    limit = gate_time_limit if gate_time_limit is not None else env_gate_time_limit()
     if limit is not None:
         found = with_time_limit(found, limit)
     registry = MlflowRegistry(*uris(registry_uri, tracking_uri), create=create)
@@ -219,7 +237,7 @@ def connect(
         manager,
         ledger_uri=ledger_uri,
         actor=actor,
-        unmatched=_unmatched(),
+        unmatched=unmatched_rule(),
         lease=lease,
         notify=notify,
     )
@@ -312,84 +330,7 @@ def _without_policies(registry_uri: str | None, tracking_uri: str | None) -> Ses
     )
 
 
-def uris(registry_uri: str | None = None, tracking_uri: str | None = None) -> tuple[str, str]:
-    """The registry's URI and the tracking store's, from the arguments, else from MLflow's own settings."""
-    require_mlflow()
-    import mlflow
-
-    def found(uri: str) -> str:
-        # MLflow's own default can be a folder of files, and training never goes there (`MLflowConfig`).
-        return DEFAULT_TRACKING_URI if uri.startswith("file:") and not mlflow.is_tracking_uri_set() else uri
-
-    tracking = tracking_uri or found(mlflow.get_tracking_uri())
-    registry = registry_uri or (tracking if tracking_uri else found(mlflow.get_registry_uri()))
-    return registry, tracking_uri or (
-        registry_uri if registry_uri and not mlflow.is_tracking_uri_set() else tracking
-    )
-
-
-def _ledger_store(registry: MlflowRegistry, ledger_uri: str | None) -> object:
-    uri = ledger_uri or os.environ.get("HOTPASS_LEDGER_URI") or registry.uri.removeprefix("hotpass+")
-    if uri == registry.tracking_uri or uri.startswith("databricks-uc"):
-        return registry.tracking
-    try:
-        check_reachable(uri)
-    except NotFound:
-        raise NotFound(
-            f"there is no MLflow database at {uri}, where the ledger is to be (HOTPASS_LEDGER_URI). "
-            "Name the store that keeps it, or leave the variable out to keep it with the runs."
-        ) from None
-    from mlflow.tracking import MlflowClient
-
-    return call("open the ledger", lambda: MlflowClient(tracking_uri=uri)._tracking_client.store)
-
-
-def version_of(version: Version) -> int | Literal["latest"]:
-    """`version` as a number or "latest". Raises CallError for anything else."""
-    text = str(version).strip()
-    if text.lower() == "latest":
-        return "latest"
-    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
-        raise CallError(f"{version!r} is not a version: give its number, or 'latest'")
-    return int(text)
-
-
 def _versions_of(entry: Entry) -> set[int]:
     body = entry.record.body
     found = {int(seen["version"]) for seen in body.get("versions", ())}
     return found | ({int(body["version"])} if "version" in body else set())
-
-
-def _unmatched() -> Literal["builtin", "deny"] | None:
-    value = os.environ.get("HOTPASS_UNMATCHED")
-    if value is None:
-        return None
-    if value == "deny":
-        return "deny"
-    if value == "builtin":
-        return "builtin"
-    raise CallError(f"HOTPASS_UNMATCHED is {value!r}; it can be 'builtin' or 'deny'")
-
-
-def _time_limit() -> float | None:
-    text = os.environ.get("HOTPASS_GATE_TIME_LIMIT")
-    if text is None:
-        return None
-    try:
-        limit = float(text)
-    except ValueError:
-        limit = -1.0
-    if not 0 < limit < 86_400:
-        raise CallError(f"HOTPASS_GATE_TIME_LIMIT is {text!r}; give seconds, for example 30")
-    return limit
-
-
-def _claimed_name() -> str:
-    """Who says to be acting. Without a guard nobody checks it."""
-    for variable in ("HOTPASS_ACTOR", "MLFLOW_TRACKING_USERNAME", "GITHUB_ACTOR", "GITLAB_USER_LOGIN"):
-        if name := os.environ.get(variable):
-            return name
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

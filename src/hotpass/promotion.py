@@ -51,6 +51,7 @@ class Promoter:
         *,
         actor: Actor,
         unmatched: Literal["builtin", "deny"] | None = None,
+        policies_on_disk: bool = True,
         notify: Callable[[str], None] = lambda text: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -66,7 +67,9 @@ class Promoter:
         # Absolute, since a process may change its directory between reading a policy and being asked to check
         # it again.
         self._files = {
-            policy.path: Path(policy.path).absolute() for policy in policies.policies if policy.path
+            policy.path: Path(policy.path).absolute()
+            for policy in policies.policies
+            if policy.path and policies_on_disk
         }
 
     def check(self, request: Request) -> Decision:
@@ -209,7 +212,11 @@ class Promoter:
 
         Raises PromotionOvertaken for a policy that changed: this process has only the old one.
         """
-        stale = [ref.path for ref in decision.policies if ref.path and self._digest(ref.path) != ref.digest]
+        stale = [
+            ref.path
+            for ref in decision.policies
+            if ref.path in self._files and self._digest(ref.path) != ref.digest
+        ]
         try:
             changed = (
                 f"policy {stale[0]} changed on disk"
@@ -230,7 +237,7 @@ class Promoter:
         """SHA-256 of the policy file as it is now; "" where it is gone."""
         try:
             return hashlib.sha256(self._files[path].read_bytes()).hexdigest()
-        except (OSError, KeyError):
+        except OSError:
             return ""
 
     def _tell(self, hook: str, decision: Decision) -> None:

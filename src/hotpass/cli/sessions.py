@@ -35,10 +35,11 @@ def open_to_judge(
     """
     quiet()
     _check_uris(registry_uri, tracking_uri)
-    from hotpass.api import connect, version_of
+    from hotpass.api import connect
     from hotpass.plugins import create_manager
     from hotpass.policy.discovery import plugin_folders
     from hotpass.policy.loader import load_policies
+    from hotpass.settings import version_of
 
     if version is not None:
         version_of(version)

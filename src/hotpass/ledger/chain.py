@@ -34,6 +34,7 @@ from hotpass.ledger.record import (
     State,
     split,
 )
+from hotpass.ledger.seal import TAG_SEAL, Seal
 from hotpass.verdicts import Json
 
 #: Seconds for which an open record is left alone. Its owner stops moving things at half of it, since a write
@@ -46,10 +47,11 @@ WINDOW = 25
 class Chain:
     """The records of one model, oldest first, and how to add one."""
 
-    def __init__(self, home: Home, *, lease: float = LEASE) -> None:
-        """`lease`, in seconds, is written into every record that is appended here."""
+    def __init__(self, home: Home, *, lease: float = LEASE, seal: Seal | None = None) -> None:
+        """`lease`, in seconds, is written into every record that is appended here, and `seal` marks it."""
         self.home = home
         self.lease = lease
+        self.seal = seal
         self._entries: dict[str, Entry] = {}
         self._known = False
 
@@ -181,6 +183,8 @@ class Chain:
         }
         if note:
             tags["mlflow.note.content"] = note[:5000]
+        if self.seal is not None:
+            tags[TAG_SEAL] = self.seal.of(digest)
         opened_at_ms = int(now.timestamp() * 1000)
         run_id = self.home.write(title, tags, actor.name, opened_at_ms)
         if len(chunks) > 1:  # MLflow cuts what is too long on some stores without a word

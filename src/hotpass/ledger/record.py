@@ -47,6 +47,9 @@ class Kind(StrEnum):
     DECISION = "decision"
     ADOPTION = "adoption"
     REPAIR = "repair"  # a late write of a settled promotion undone
+    APPROVAL = "approval"
+    WITHDRAWAL = "withdrawal"  # of an approval
+    OBSERVATION = "observation"  # what a guard that only observes would have refused, and let pass
 
 
 class State(StrEnum):

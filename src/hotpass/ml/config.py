@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotpass.api import DEFAULT_TRACKING_URI, uris
 from hotpass.errors import CallError, RegistryError, mask
 from hotpass.registry.calls import call, require_mlflow
+from hotpass.settings import DEFAULT_TRACKING_URI, uris
 
 if TYPE_CHECKING:
     from hotpass.registry.mlflow_registry import MlflowRegistry

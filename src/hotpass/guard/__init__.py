@@ -1,0 +1,1 @@
+"""Hotpass inside the MLflow server, where nobody can walk around it. See README.md beside this file."""
