@@ -6,9 +6,6 @@ all judgements into one Decision.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,11 +13,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
+from hotpass.errors import RegistryError
+from hotpass.json_values import Json as Json
+from hotpass.json_values import canonical_json as canonical_json
+from hotpass.json_values import digest_of as digest_of
+from hotpass.json_values import is_json as is_json
 from hotpass.texts import shown
-
-Json = Any  # what json.dumps takes: str, int, float, bool, None, and lists and dicts of these
-
-_PLAIN = frozenset({str, int, bool, type(None)})
 
 
 class Verdict(StrEnum):
@@ -106,6 +104,17 @@ class EntryLike(Protocol):
     def where(self) -> str: ...
 
 
+class RecordedEntry(NamedTuple):
+    """What a recorded decision says of a policy entry; the policy itself may be another one by now."""
+
+    gate_name: str
+    name: str
+    policy: str
+    enforcement: Enforcement
+    hint: str
+    where: str
+
+
 class Judgement(NamedTuple):
     """One gate entry of a policy and what its gate said."""
 
@@ -130,6 +139,20 @@ class Judgement(NamedTuple):
         if result.passes_at is not None:
             out["passes_at"] = result.passes_at.isoformat()
         return out
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Judgement:
+        """What `as_json` gave. Raises KeyError, TypeError and ValueError for anything else."""
+        passes_at = data.get("passes_at")
+        entry = RecordedEntry(
+            _text(data["gate"]), _text(data["name"]), _text(data["policy"]), Enforcement(data["enforcement"]),
+            _text(data.get("hint", "")), _text(data["where"]),
+        )  # fmt: skip
+        result = GateResult(
+            Verdict(data["verdict"]), _text(data["message"]), dict(data["evidence"]),
+            None if passes_at is None else datetime.fromisoformat(passes_at),
+        )  # fmt: skip
+        return cls(entry, result)
 
 
 class PolicyRef(NamedTuple):
@@ -236,6 +259,42 @@ class Decision:
             "evidence": dict(self.evidence or {}), "evidence_digest": self.evidence_digest,
         }  # fmt: skip
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Decision:
+        """The decision that `as_json` gave, from a ledger record's body (which has no `id`) or a guard's
+        answer.
+
+        Keys that a decision does not have are passed over. Raises RegistryError for what is not a decision,
+        and for one that does not agree with itself: its digests are computed again.
+        """
+        try:
+            decision = cls(
+                identity=_identity(**data["identity"]),
+                from_stage=_text(data["from"]),
+                to_stage=_text(data["to"]),
+                outcome=Outcome(data["outcome"]),
+                judgements=tuple(Judgement.from_json(one) for one in data["judgements"]),
+                policies=tuple(
+                    PolicyRef(**{k: _text(v) for k, v in one.items()}) for one in data["policies"]
+                ),
+                decided_at=datetime.fromisoformat(data["decided_at"]),
+                notes=tuple(map(_text, data["notes"])),
+                evidence=dict(data["evidence"]),
+                rollback=data["rollback"] is True,
+                reason=_text(data["reason"]),
+                id=_text(data.get("id", "")),
+                champion=None if data["champion"] is None else _number(data["champion"]),
+                already_there=data["already_there"] is True,
+                overtaken=data["overtaken"] is True,
+            )
+            again = decision.as_json()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RegistryError(f"a decision cannot be read: {type(error).__name__}: {error}") from None
+        damaged = [key for key, value in again.items() if key in data and data[key] != value]
+        if damaged:
+            raise RegistryError(f"a decision cannot be read: its {damaged[0]!r} does not agree with the rest")
+        return decision
+
     def summary(self) -> str:
         """The decision in a few plain lines: the outcome, then every reason against it. A line break in a
         value shows as `\\n`, so that no value can pass for a line.
@@ -253,6 +312,24 @@ class Decision:
         return "\n".join(lines)
 
 
+def _identity(workspace: str, model: str, version: int, created_at: int, artifact_digest: str) -> Identity:
+    return Identity(
+        _text(workspace), _text(model), _number(version), _number(created_at), _text(artifact_digest)
+    )
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _number(value: Json) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
 def outcome_of(judgements: Iterable[Judgement], *, vetoed: bool = False) -> Outcome:
     """Failed or broken outweighs inconclusive, that outweighs pending, and only then it is allowed.
 
@@ -264,33 +341,3 @@ def outcome_of(judgements: Iterable[Judgement], *, vetoed: bool = False) -> Outc
     if Verdict.INCONCLUSIVE in verdicts:
         return Outcome.INCONCLUSIVE
     return Outcome.PENDING if Verdict.PENDING in verdicts else Outcome.ALLOWED
-
-
-def is_json(value: Json) -> bool:
-    """Whether JSON can hold `value` as it is: no NaN, no infinity, only `str` keys, only JSON's types."""
-    kind = type(value)
-    if kind in _PLAIN:
-        return True
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and is_json(item) for key, item in value.items())
-    if isinstance(value, list | tuple):
-        for item in value:  # noqa: SIM110 - a generator expression takes twice the time
-            if not is_json(item):
-                return False
-        return True
-    return isinstance(value, str | int)
-
-
-def canonical_json(value: Json) -> str:
-    """JSON with sorted keys and no blanks: the same value always gives the same text.
-
-    Raises ValueError on NaN and infinity, which JSON does not have.
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def digest_of(value: Json) -> str:
-    """SHA-256, as 64 hex digits, over the canonical JSON of `value`."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
