@@ -90,6 +90,24 @@ class ModelFile:
     serialization: Mapping[str, str] = field(default_factory=dict)
 
 
+class Person(NamedTuple):
+    """Who somebody is. Where nobody has authenticated them, the name is only claimed."""
+
+    name: str
+    authenticated: bool = False
+
+
+class Approval(NamedTuple):
+    """A person's word, in the ledger, that this version with these files may go to a stage."""
+
+    name: str
+    authenticated: bool
+    at: datetime
+    reason: str = ""
+    record_id: str = ""
+    artifact_digest: str = ""
+
+
 class Stay(NamedTuple):
     """An unbroken stay of a version in a stage, by the ledger. `until` is None while it lasts."""
 

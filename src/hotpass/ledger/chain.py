@@ -76,6 +76,12 @@ class Chain:
                 raise removed(self.home.model, str(first.record.previous.get("id")))
         return list(self._entries.values())
 
+    def proves(self, entry: Entry) -> bool:
+        """Whether `entry` has the guard's seal. Where there is no key to tell by, every record in the chain
+        passes.
+        """
+        return self.seal is None or self.seal.proves(entry.hash, entry.seal)
+
     # --- reading --------------------------------------------------------------------------------------------
 
     def refresh(self) -> Entry | None:
@@ -203,6 +209,7 @@ class Chain:
             opened_at_ms=opened_at_ms,
             ended_at_ms=None,
             next_id=None,
+            seal=tags.get(TAG_SEAL, ""),
         )
         if after is not None:
             self._entries[after.id] = replace(after, next_id=run_id)

@@ -19,6 +19,7 @@ from typing import Any
 
 from hotpass.errors import LedgerError, NotFound, RegistryError
 from hotpass.ledger.record import PARAM_END, PARAM_NEXT, PARAM_SETTLER, TAG_HASH, Entry, Record, State, join
+from hotpass.ledger.seal import TAG_SEAL
 from hotpass.registry.calls import as_ledger_error, call
 
 ROOT = "hotpass-ledger"
@@ -287,6 +288,7 @@ def _entry(run: Any, record: Record, digest: str) -> Entry:
         ended_at_ms=ended_at_ms,
         next_id=params.get(PARAM_NEXT),
         settlers=sum(1 for key in params if key.startswith(PARAM_SETTLER)),
+        seal=run.data.tags.get(TAG_SEAL, ""),
     )
 
 

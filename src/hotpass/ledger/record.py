@@ -141,6 +141,8 @@ class Entry:
     next_id: str | None
     #: How many processes have set out to settle it.
     settlers: int = 0
+    #: The guard's seal; "" where it has none.
+    seal: str = ""
 
     @property
     def settled_later(self) -> bool:
