@@ -1,0 +1,206 @@
+"""What is frozen: versions that stand in a guarded stage or once did, and what stands behind them.
+
+The databases themselves are asked, in one statement each, since every write on the server asks first; the
+primary database too where there are replicas, which lag behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hotpass.recovery import DECISION_TAG
+from hotpass.registry.convert import STAGE_TAG
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+    from hotpass.guard.core import Guard
+
+_RESTS_ON = "models:/"  # + the id of a LoggedModel, as the registry keeps it in a version's source
+_MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+
+
+class FrozenVersion(NamedTuple):
+    """A version in reach that may not change any more."""
+
+    workspace: str
+    name: str
+    version: int
+    run_id: str
+    source: str
+    storage_location: str
+    where: str  # it stands: "in Production", "behind the alias production", "in the ledger"
+
+    @property
+    def says(self) -> str:
+        """What the version says of itself."""
+        return f"it stands {self.where}"
+
+    @property
+    def backed(self) -> str:
+        """What stands behind the version says this of itself."""
+        return f"it stands behind {self.name} version {self.version} {self.where}"
+
+
+class Standing:
+    """Remembers nothing; safe to use from several threads.
+
+    Every method takes the connection of a transaction that is open on the database, so that a writer can ask
+    again right before it commits; without one it opens its own.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def frozen_version(
+        self, name: str, version: int | str, connection: Connection | None = None
+    ) -> str | None:
+        """Why this version of the active workspace may not change; None where it may."""
+        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
+
+        if not str(version).isdecimal():
+            return None  # MLflow has its own answer to that
+        workspace = self._guard.registry.store._get_active_workspace()
+        found = self._frozen(
+            connection,
+            Version.workspace == workspace,
+            Version.name == name,
+            Version.version == int(version),
+        )
+        return found[0].says if found else None
+
+    def frozen_run(self, run_id: str, connection: Connection | None = None) -> str | None:
+        """Why this run may not change; None where it may.
+
+        A run stands behind the versions that name it, and behind those that rest on a LoggedModel that it
+        logged, in whichever workspace they are.
+        """
+        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
+        from sqlalchemy import or_
+
+        if not run_id:
+            return None
+        found = self._frozen(connection, or_(Version.run_id == run_id, self._rests_on_one_of(run_id)))
+        return found[0].backed if found else None
+
+    def frozen_logged_model(self, model_id: str, connection: Connection | None = None) -> str | None:
+        """Why this LoggedModel may not change; None where it may.
+
+        It stands behind the versions that name it as their source, their copies, and those that name its
+        folder.
+        """
+        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
+        from sqlalchemy import or_
+
+        if not _MODEL_ID.fullmatch(model_id or ""):
+            return None
+        found = self._frozen(
+            connection,
+            or_(
+                Version.source.contains(model_id, autoescape=True),
+                Version.storage_location.contains(model_id, autoescape=True),
+            ),
+        )
+        return found[0].backed if found else None
+
+    def frozen_versions(self) -> list[FrozenVersion]:
+        """All frozen versions, of all workspaces."""
+        return self._frozen(None)
+
+    # --- the registry's database ----------------------------------------------------------------------------
+
+    def _frozen(self, connection: Connection | None, *conditions: ColumnElement[bool]) -> list[FrozenVersion]:
+        from mlflow.entities.model_registry.model_version_stages import STAGE_DELETED_INTERNAL, STAGE_NONE
+        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
+        from mlflow.store.model_registry.dbmodels.models import SqlModelVersionTag as Tag
+        from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModelAlias as Alias
+        from sqlalchemy import and_, func, or_, select
+
+        stage = func.coalesce(Version.current_stage, STAGE_NONE)
+        same_alias = and_(
+            Alias.workspace == Version.workspace, Alias.name == Version.name, Alias.version == Version.version
+        )
+        same_tag = and_(
+            Tag.workspace == Version.workspace,
+            Tag.name == Version.name,
+            Tag.version == Version.version,
+            Tag.key.in_((DECISION_TAG, STAGE_TAG)),
+        )
+        statement = (
+            select(
+                Version.workspace, Version.name, Version.version, Version.run_id, Version.source,
+                Version.storage_location, stage.label("stage"), Alias.alias, Tag.key,
+            )
+            .outerjoin(Alias, same_alias)
+            .outerjoin(Tag, same_tag)
+            .where(
+                *conditions,
+                stage != STAGE_DELETED_INTERNAL,
+                or_(stage != STAGE_NONE, Alias.alias.is_not(None), Tag.key.is_not(None)),
+            )
+            .order_by(Version.workspace, Version.name, Version.version, Alias.alias)
+        )  # fmt: skip
+        with self._connected(self._guard.registry.store, connection) as connected:
+            rows = connected.execute(statement).all()
+        found: dict[tuple[str, str, int], FrozenVersion] = {}
+        guarded: dict[str, frozenset[str] | None] = {}
+        for row in rows:
+            # As the database spells the name: MySQL finds it by other spellings too.
+            if row.name not in guarded:
+                covered = self._guard.covers(row.name)
+                guarded[row.name] = self._guard.guarded_aliases(row.name) if covered else None
+            where = _where(row, guarded[row.name])
+            if where:
+                key = (row.workspace, row.name, row.version)
+                found.setdefault(key, FrozenVersion(
+                    *key, row.run_id or "", row.source or "", row.storage_location or "", where
+                ))  # fmt: skip
+        return list(found.values())
+
+    def _rests_on_one_of(self, run_id: str) -> ColumnElement[bool]:
+        """Whether a version rests on a LoggedModel that the run logged."""
+        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
+        from mlflow.store.tracking.dbmodels.models import SqlLoggedModel as LoggedModel
+        from sqlalchemy import exists, func, select
+
+        if self.in_one_database:
+            # By the key of each version's LoggedModel: there is no index on LoggedModels' runs.
+            logged: ColumnElement[bool] = exists().where(
+                LoggedModel.model_id == func.substr(Version.source, len(_RESTS_ON) + 1),
+                LoggedModel.source_run_id == run_id,
+            )
+            return logged
+        with self._connected(self._guard.registry.tracking, None) as connected:
+            models = connected.execute(
+                select(LoggedModel.model_id).where(LoggedModel.source_run_id == run_id)
+            ).scalars()
+            return Version.source.in_([f"{_RESTS_ON}{model_id}" for model_id in models])
+
+    @property
+    def in_one_database(self) -> bool:
+        """Whether a connection to the tracking store's database is one to the registry's."""
+        return self._guard.settings.registry_uri == self._guard.settings.tracking_uri
+
+    @contextlib.contextmanager
+    def _connected(self, store: Any, connection: Connection | None) -> Iterator[Connection]:
+        if connection is not None:
+            yield connection
+            return
+        with store.engine.connect() as opened:
+            yield opened
+
+
+def _where(row: Any, guarded_aliases: frozenset[str] | None) -> str:
+    """Where the version of this row stands, in words; "" where it may change. `guarded_aliases` is None for a
+    model that is out of reach.
+    """
+    if guarded_aliases is None:
+        return ""
+    if row.stage != "None":
+        return f"in {row.stage}"
+    if row.alias is not None and row.alias.lower() in guarded_aliases:
+        return f"behind the alias {row.alias}"
+    return "in the ledger" if row.key is not None else ""
