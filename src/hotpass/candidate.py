@@ -8,19 +8,31 @@ and knows no MLflow.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from hotpass.facts import Dataset, LoggedModelFacts, Metric, ModelFile, RunFacts, Stay, VersionFacts
+from hotpass.facts import (
+    Approval,
+    Dataset,
+    LoggedModelFacts,
+    Metric,
+    ModelFile,
+    Person,
+    RunFacts,
+    Stay,
+    VersionFacts,
+)
 from hotpass.verdicts import Identity, Json, is_json
 
 __all__ = [
+    "Approval",
     "Candidate",
     "Dataset",
     "LoggedModelFacts",
     "Metric",
     "ModelFile",
+    "Person",
     "RunFacts",
     "Sources",
     "Stay",
@@ -28,6 +40,11 @@ __all__ = [
     "VersionFacts",
     "plain",
 ]
+
+#: The tag of a run that a guarded server with authentication sets itself, and lets nobody else set.
+CREATED_BY_TAG = "hotpass.created_by"
+#: The tag of a run in which MLflow's client says whose account it ran under.
+USER_TAG = "mlflow.user"
 
 
 class Sources(Protocol):
@@ -214,7 +231,7 @@ class Candidate(Subject):
     target stage now, or None; it is None too where the candidate itself holds it.
     """
 
-    __slots__ = ("_champion", "_champion_read", "rollback", "to_stage")
+    __slots__ = ("_approvals", "_champion", "_champion_read", "_requester", "rollback", "to_stage")
 
     def __init__(
         self,
@@ -225,10 +242,15 @@ class Candidate(Subject):
         champion: Subject | None = None,
         artifact_digest: str = "",
         rollback: bool = False,
+        requester: Person = Person("unknown"),
+        approvals: Callable[[], Sequence[Approval]] = tuple,
     ) -> None:
+        """`approvals` is called at most once, when a gate asks for them."""
         super().__init__(facts, sources, artifact_digest=artifact_digest)
         self.to_stage = to_stage
         self.rollback = rollback
+        self._requester = requester
+        self._approvals: Callable[[], Sequence[Approval]] | Sequence[Approval] = approvals
         self._champion = champion
         self._champion_read = False
         if champion is not None:
@@ -252,6 +274,40 @@ class Candidate(Subject):
     def read_champion(self) -> bool:
         """Whether a gate asked for the champion."""
         return self._champion_read
+
+    @property
+    def requester(self) -> Person:
+        """Who asks for the promotion."""
+        self.read["requester"] = self._requester._asdict()
+        return self._requester
+
+    def trainer(self) -> Person | None:
+        """Who made the run behind this version; None where nobody says.
+
+        Authenticated where a guarded server wrote it down. MLflow's own `mlflow.user` is what the client
+        claimed.
+        """
+        tags = self.tags("run")
+        found = None
+        if tags.get(CREATED_BY_TAG):
+            found = Person(tags[CREATED_BY_TAG], authenticated=True)
+        elif tags.get(USER_TAG):
+            found = Person(tags[USER_TAG])
+        self.read["trainer"] = found._asdict() if found else None
+        return found
+
+    def approvals(self) -> Sequence[Approval]:
+        """The approvals of this very version, with the files that it has now, for the stage it wants to go
+        to; oldest first. Taken back ones, and those that an earlier promotion has used, are not among them.
+        """
+        if callable(self._approvals):
+            self._approvals = tuple(self._approvals())
+            self.read["approvals"] = [
+                {"name": given.name, "authenticated": given.authenticated, "at": given.at.isoformat(),
+                 "record": given.record_id}
+                for given in self._approvals
+            ]  # fmt: skip
+        return self._approvals
 
     @property
     def stage(self) -> str:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hotpass.artifacts import DIGEST_TAG
 from hotpass.candidate import (
+    Approval,
     Candidate,
     LoggedModelFacts,
     ModelFile,
+    Person,
     RunFacts,
     Stay,
     Subject,
     VersionFacts,
 )
+from hotpass.ledger.approvals import goes_back_to, standing_approvals
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import stays_of
 from hotpass.registry.port import ModelFacts, Registry
@@ -155,8 +159,13 @@ def gather(
     memory: Memory | None = None,
     rollback: bool = False,
     artifact_digest: str = "",
+    requester: Person = Person("unknown"),
+    in_place: bool = False,
 ) -> tuple[Candidate, Batch]:
-    """The candidate, which loads its evidence when a gate asks, and the batch that does the loading."""
+    """The candidate, which loads its evidence when a gate asks, and the batch that does the loading.
+
+    With `in_place` the candidate holds the stage already, and the approvals are those that brought it there.
+    """
     versions = [facts] if champion is None else [facts, champion]
     batch = Batch(registry, versions, memory)
     candidate: Candidate
@@ -175,6 +184,16 @@ def gather(
 
         return load
 
+    def approvals() -> Sequence[Approval]:
+        entries = chain.entries()
+        if not goes_back_to(entries, facts.created_at_ms):
+            entries = chain.entries(whole=True)
+        given = standing_approvals(entries, facts.identity(), to_stage, used=in_place, proves=chain.proves)
+        if not given:
+            return ()
+        digest = digest_now(registry, facts)
+        return [approval for approval in given if approval.artifact_digest == digest]
+
     def supply(name: str) -> Json:
         value = manager.hook.hotpass_evidence(candidate=candidate, name=name)
         if value is None:
@@ -188,6 +207,19 @@ def gather(
         )
     candidate = Candidate(
         facts, VersionSources(registry, facts, batch, model, stays_for(facts), supply), to_stage,
-        champion=rival, artifact_digest=artifact_digest, rollback=rollback,
+        champion=rival, artifact_digest=artifact_digest, rollback=rollback, requester=requester,
+        approvals=approvals,
     )  # fmt: skip
     return candidate, batch
+
+
+def digest_now(registry: Registry, facts: VersionFacts) -> str:
+    """The digest of the version's files as they are now.
+
+    Where they are not at hand, and a digest was tagged when the version was registered, it is that one: to
+    download them at every promotion would cost too much, and whoever loads the version compares.
+    """
+    claimed = facts.tags.get(DIGEST_TAG, "")
+    if claimed:
+        return registry.digest_at_hand(facts) or claimed
+    return registry.artifact_digest(facts)

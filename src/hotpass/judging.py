@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from hotpass import engine
 from hotpass.artifacts import DIGEST_TAG
+from hotpass.candidate import Person
 from hotpass.gather import Batch, Memory, gather
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import current_stay, served_before
-from hotpass.ledger.record import Kind
+from hotpass.ledger.record import Actor, Kind
 from hotpass.policy.model import PolicySet
 from hotpass.registry.port import Registry
 from hotpass.resolving import Resolved
@@ -33,13 +34,17 @@ class Judge:
         manager: pluggy.PluginManager,
         unmatched: Literal["builtin", "deny"] | None,
         now: Callable[[], datetime],
+        actor: Actor,
     ) -> None:
-        """`unmatched` None is the built-in rule too, but not for a model that had policies before."""
+        """`actor` is who asks. `unmatched` None is the built-in rule too, but not for a model that had
+        policies before.
+        """
         self.policies = policies
         self._registry = registry
         self._manager = manager
         self._unmatched = unmatched
         self._now = now
+        self._requester = Person(actor.name, actor.authenticated)
         self._veto = engine.vetoes(manager)
 
     def judge(self, resolved: Resolved, chain: Chain, memory: Memory | None) -> tuple[Decision, Batch]:
@@ -58,6 +63,8 @@ class Judge:
             memory=memory,
             rollback=request.rollback,
             artifact_digest=resolved.facts.tags.get(DIGEST_TAG, ""),
+            requester=self._requester,
+            in_place=resolved.in_place,
         )
         decision = engine.evaluate(
             self.policies,

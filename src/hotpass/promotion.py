@@ -61,7 +61,7 @@ class Promoter:
         self.manager = manager
         self.actor = actor
         self._notify = notify
-        self._judge = Judge(registry, policies, manager, unmatched, now)
+        self._judge = Judge(registry, policies, manager, unmatched, now, actor)
         self._mover = Mover(registry, actor, notify)
         self._memory = Memory()
         # Absolute, since a process may change its directory between reading a policy and being asked to check
