@@ -12,6 +12,7 @@ HotpassError                      exit code
 ├── TrainingRejected                  1      a trained model misses its thresholds (also a RuntimeError)
 └── RegistryError                     4      the registry could not be reached or did not do as told
     ├── LedgerError                   4      the ledger could not be read or written
+    │   └── LedgerDamaged             4      a record or a whole ledger is gone, or is not what was written
     └── ArtifactsChanged              4      the files of a version are not those that were decided on
 """
 
@@ -137,6 +138,10 @@ class RegistryError(HotpassError):
 
 class LedgerError(RegistryError):
     """The ledger could not be read or written, so nothing was moved."""
+
+
+class LedgerDamaged(LedgerError):
+    """A record, or a whole ledger, is gone or is not what Hotpass wrote."""
 
 
 class ArtifactsChanged(RegistryError):

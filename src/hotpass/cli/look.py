@@ -10,8 +10,15 @@ import typer
 
 from hotpass.cli import output
 from hotpass.cli.moments import from_now, moment
-from hotpass.cli.options import JsonOption, ModelArgument, RegistryUriOption, TrackingUriOption, named
-from hotpass.cli.sessions import open_to_look
+from hotpass.cli.options import (
+    JsonOption,
+    KeyFileOption,
+    ModelArgument,
+    RegistryUriOption,
+    TrackingUriOption,
+    named,
+)
+from hotpass.cli.sessions import guards_seal, open_to_look
 from hotpass.texts import shown
 
 if TYPE_CHECKING:
@@ -106,6 +113,7 @@ def verify(
             metavar="MODEL", help="Name of the model, or `all`.", show_default=False, callback=named
         ),
     ] = "all",
+    key_file: KeyFileOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
     as_json: JsonOption = False,
@@ -113,14 +121,16 @@ def verify(
     """Prove that no record of the ledger was edited, removed or inserted.
 
     Walks the chain of records from its start and compares every hash and link.
-    Exits 0 where all is well, 1 where a record is not what was written; it names
-    each of them.
+    With the guard's key it also proves that the guard wrote what bears its seal,
+    and that nothing came past it. Exits 0 where all is well, 1 where a record is
+    not what was written; it names each of them.
     """
+    seal = guards_seal(key_file)
     with open_to_look(registry_uri, tracking_uri) as session:
-        ledgers = session.ledgers()
+        ledgers = session.ledgers(deleted_too=True)
         if model != "all" and model not in ledgers:
             session.registry.model(model)  # a name that nobody knows is an error, not a clean ledger
-        audits = [session.audit(name) for name in (ledgers if model == "all" else [model])]
+        audits = [session.audit(name, seal=seal) for name in (ledgers if model == "all" else [model])]
     if as_json:
         clean = all(found.clean for found in audits)
         output.print_json({"clean": clean, "models": [found.as_json() for found in audits]})
@@ -132,7 +142,7 @@ def verify(
     return 0 if all(found.clean for found in audits) else TAMPERED
 
 
-# --- status ---
+# --- status -------------------------------------------------------------------------------------------------
 
 
 def _show_model(found: ModelStatus) -> None:
@@ -178,7 +188,7 @@ def _said(held: Held, last: LastDecision) -> str:
     return words + (f"; {last.against[0]}" if last.against else "") + (" …" if len(last.against) > 1 else "")
 
 
-# --- history ---
+# --- history ------------------------------------------------------------------------------------------------
 
 
 def _show_history(entries: Sequence[Entry], verbose: bool) -> None:
@@ -254,17 +264,23 @@ def _record(entry: Entry) -> dict[str, Json]:
     }  # fmt: skip
 
 
-# --- audit ---
+# --- audit --------------------------------------------------------------------------------------------------
 
 
 def _show_audit(found: Audit) -> None:
+    from hotpass.ledger.audit import NO_RECORD
+
     records = output.plural(found.records, "record")
     if found.clean:
-        output.say(f"{shown(found.model)}: {records}, none edited, removed or inserted.", style="green")
+        proved = f"; {found.sealed} sealed by the guard" if found.sealed and found.seals_proved else ""
+        output.say(
+            f"{shown(found.model)}: {records}, none edited, removed or inserted{proved}.", style="green"
+        )
     else:
         findings = output.plural(len(found.findings), "finding")
         output.say(f"{shown(found.model)}: {records}, {findings}:", style="bold red")
     for finding in found.findings:
-        output.say(f"  record {shown(finding.record)}: {shown(finding.message)}")
+        which = f"record {shown(finding.record)}" if finding.record != NO_RECORD else "ledger"
+        output.say(f"  {which}: {shown(finding.message)}")
     for note in found.notes:
         output.say(f"  note: {shown(note)}")

@@ -67,3 +67,13 @@ TrackingUriOption = Annotated[
     str | None,
     typer.Option("--tracking-uri", metavar="URI", help="Where the runs are. Default: as MLflow finds it."),
 ]
+
+KeyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        parser=place,
+        help="The guard's key, to prove the seals of its records. Default: HOTPASS_GUARD_KEY_FILE.",
+    ),
+]

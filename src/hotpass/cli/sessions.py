@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from hotpass.stages import ModelStage, canonical, is_native
 
 if TYPE_CHECKING:
     from hotpass.api import Session
+    from hotpass.ledger.seal import Seal
     from hotpass.policy.model import PolicySet
 
 
@@ -73,6 +75,18 @@ def open_to_look(registry_uri: str | None, tracking_uri: str | None) -> Session:
             tracking_uri=tracking_uri,
             notify=tell,
         )
+
+
+def guards_seal(key_file: Path | None) -> Seal | None:
+    """The seal of the guard whose key is in `key_file`, else where HOTPASS_GUARD_KEY_FILE says.
+
+    Raises CallError for a key that cannot be used.
+    """
+    from hotpass.guard.guard_settings import KEY_FILE, GuardSettings
+
+    named = os.environ.get(KEY_FILE)
+    file = key_file or (Path(named) if named else None)
+    return GuardSettings(registry_uri="", tracking_uri="", key_file=file).seal()
 
 
 @contextlib.contextmanager

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hotpass.errors import LedgerError
-from hotpass.ledger.home import Home, end_problem, entry_of
-from hotpass.ledger.record import PARAM_NEXT, TAG_HASH, Entry
+from hotpass.errors import LedgerDamaged, LedgerError
+from hotpass.ledger.head import TAG_HEAD, Head
+from hotpass.ledger.home import ROOT, Home, end_problem, entry_of
+from hotpass.ledger.record import PARAM_NEXT, TAG_HASH, Entry, Kind
+from hotpass.ledger.seal import TAG_SEAL, Seal
 from hotpass.verdicts import Json
+
+#: In the place of a record's id, for what is wrong with the ledger as a whole.
+NO_RECORD = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,14 @@ class Audit:
     records: int = 0
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    #: Of the runs in the chain and beside it.
+    #: Of the runs in the chain and beside it, and of those in the chain.
     ids: set[str] = field(default_factory=set)
+    walked: set[str] = field(default_factory=set)
+    #: Records that carry a guard's seal, and whether a key was there to prove them.
+    sealed: int = 0
+    seals_proved: bool = False
+    #: The records of the chain as far as they could be read, oldest first.
+    entries: list[Entry] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -39,36 +50,73 @@ class Audit:
         return {
             "model": self.model,
             "records": self.records,
+            "sealed": self.sealed,
+            "seals_proved": self.seals_proved,
             "clean": self.clean,
             "findings": [{"record": f.record, "message": f.message} for f in self.findings],
             "notes": self.notes,
         }
 
 
-def verify(home: Home) -> Audit:
+def verify(home: Home, *, seal: Seal | None = None, model_tags: Mapping[str, str] | None = None) -> Audit:
     """Walks the chain from its start, whatever was hidden or deleted. Raises LedgerError where it cannot be
     read.
 
-    What no walk can show without a key: the last record edited, or cut off together with the param that names
-    it.
+    With `seal`, every record's seal is proved. `model_tags` are the registered model's, of which one says how
+    far the chain reached; None where the registry has no such model. What no walk can show without a key: the
+    last record edited, or cut off together with the param that names it and the model's tag set back.
     """
-    audit = Audit(home.model)
-    if not home.find():
+    audit = Audit(home.model, seals_proved=seal is not None)
+    head = (model_tags or {}).get(TAG_HEAD)
+    try:
+        found = home.find()
+        genesis = home.run(home.genesis) if found else None
+    except LedgerDamaged as error:
+        audit.findings.append(Finding(NO_RECORD, f"removed: {error}"))
         return audit
+    if genesis is None:
+        if head is not None:
+            audit.findings.append(
+                Finding(
+                    NO_RECORD, f"removed: the model's tag {TAG_HEAD} is that of a ledger, and there is none"
+                )
+            )
+        return audit
+    if genesis.info.lifecycle_stage == "deleted":
+        audit.findings.append(
+            Finding(
+                home.genesis,
+                f"removed: the start of the chain was deleted. Restore the run, or experiment {ROOT!r}",
+            )
+        )
     runs = {run.info.run_id: run for run in home.all(deleted_too=True)}
     audit.ids.update(runs)
-    genesis = home.run(home.genesis)
+    whole = _walk(audit, genesis, runs)
+    _look_beside_the_chain(audit, runs)
+    seals = {entry.id: runs[entry.id].data.tags.get(TAG_SEAL) for entry in audit.entries}
+    audit.findings.extend(_prove_seals(audit, seals, seal))
+    if whole and model_tags is not None:
+        audit.findings.extend(_prove_head(audit, seals, seal, head))
+    last = audit.entries[-1] if audit.entries else None
+    if last is not None and last.is_open and last.record.moves:
+        audit.notes.append(
+            f"record {last.id} is open: its promotion is under way, or crashed and not settled yet"
+        )
+    return audit
+
+
+def _walk(audit: Audit, genesis: Any, runs: Mapping[str, Any]) -> bool:
+    """Follows the chain from its start and compares every hash and link; whether it could to the end."""
     following: str | None = genesis.data.params.get(PARAM_NEXT)
     named_by = "the start of the chain"
     previous: Entry | None = None
-    walked: set[str] = set()
     while following:
-        if following in walked:
+        if following in audit.walked:
             audit.findings.append(
                 Finding(following, "the chain leads back to this record: its links were edited")
             )
-            break
-        walked.add(following)
+            return False
+        audit.walked.add(following)
         run = runs.get(following)
         if run is None:
             audit.findings.append(
@@ -76,7 +124,7 @@ def verify(home: Home) -> Audit:
                     following, f"removed: {named_by} names this record as the next, and it is gone for good"
                 )
             )
-            break
+            return False
         audit.records += 1
         if run.info.lifecycle_stage == "deleted":
             audit.findings.append(
@@ -86,16 +134,12 @@ def verify(home: Home) -> Audit:
             entry = entry_of(run, checked=False)
         except LedgerError as error:
             audit.findings.append(Finding(following, f"edited: {error}"))
-            break
-        audit.findings.extend(_wrong_with(entry, run, previous, home.model))
+            return False
+        audit.findings.extend(_wrong_with(entry, run, previous, audit.model))
+        audit.entries.append(entry)
         previous, named_by = entry, f"record {following}"
         following = entry.next_id
-    _look_beside_the_chain(audit, runs, walked)
-    if previous is not None and previous.is_open and previous.record.moves:
-        audit.notes.append(
-            f"record {previous.id} is open: its promotion is under way, or crashed and not settled yet"
-        )
-    return audit
+    return True
 
 
 def _wrong_with(entry: Entry, run: Any, previous: Entry | None, model: str) -> Iterator[Finding]:
@@ -126,9 +170,9 @@ def _wrong_with(entry: Entry, run: Any, previous: Entry | None, model: str) -> I
         yield Finding(previous.id, f"edited: how it ended was changed after record {entry.id} was written")
 
 
-def _look_beside_the_chain(audit: Audit, runs: dict[str, Any], walked: set[str]) -> None:
+def _look_beside_the_chain(audit: Audit, runs: Mapping[str, Any]) -> None:
     for run_id, run in runs.items():
-        if run_id in walked or run.info.lifecycle_stage == "deleted":
+        if run_id in audit.walked or run.info.lifecycle_stage == "deleted":
             continue  # who lost the race for a place takes the record away again
         if run.data.params.get(PARAM_NEXT) or run.info.status in ("FINISHED", "KILLED"):
             audit.findings.append(
@@ -138,3 +182,91 @@ def _look_beside_the_chain(audit: Audit, runs: dict[str, Any], walked: set[str])
             audit.notes.append(
                 f"run {run_id} was written and never appended (its process stopped before); it has no effect"
             )
+
+
+def _prove_seals(audit: Audit, seals: Mapping[str, str | None], seal: Seal | None) -> Iterator[Finding]:
+    """Every seal is the guard's, and from the first on every record has one.
+
+    A sealed adoption accepts what came past the guard before it: that is a remark from then on.
+    """
+    audit.sealed = sum(1 for mark in seals.values() if mark is not None)
+    if seal is None:
+        if audit.sealed:
+            audit.notes.append(
+                f"sealed records: {audit.sealed}; without the guard's key their seals were not proved "
+                "(--key-file, or HOTPASS_GUARD_KEY_FILE)"
+            )
+        return
+    proved = {entry.id for entry in audit.entries if seal.proves(entry.hash, seals[entry.id])}
+    adoptions = [e for e in audit.entries if e.id in proved and e.record.kind is Kind.ADOPTION]
+    guarded = False
+    before = 0
+    for entry in audit.entries:
+        if entry.id in proved:
+            guarded = True
+            continue
+        if seals[entry.id] is not None:
+            wrong = "edited: its seal was not made with this key for what it says now"
+        elif guarded:
+            wrong = "inserted past the guard: it has no seal, and sealed records come before it"
+        else:
+            before += 1
+            continue
+        adopted = next((later for later in adoptions if later.record.seq > entry.record.seq), None)
+        if adopted is None:
+            yield Finding(entry.id, wrong)
+        else:
+            audit.notes.append(f"record {entry.id}: {wrong}; adopted since, by record {adopted.id}")
+    if before:
+        audit.notes.append(
+            f"records from before the guard: {before}" if guarded or proved else "no record is sealed"
+        )
+
+
+def _prove_head(
+    audit: Audit, seals: Mapping[str, str | None], seal: Seal | None, text: str | None
+) -> Iterator[Finding]:
+    """The chain reaches as far as the registered model's tag says. A record that moved something in the
+    transaction that wrote it has written that tag too.
+    """
+    entries = {entry.id: entry for entry in audit.entries}
+    newest = next((entry for entry in reversed(audit.entries) if _with_its_move(entry)), None)
+    if text is None:
+        if newest is not None:
+            yield Finding(
+                newest.id,
+                f"the model's tag {TAG_HEAD}, written with this record, is gone: somebody deleted it, or the "
+                "model was deleted and created again. The next promotion writes it again",
+            )
+        return
+    head = Head.parse(text)
+    if head is None:
+        yield Finding(NO_RECORD, f"edited: the model's tag {TAG_HEAD} is not what Hotpass writes")
+        return
+    reached = entries.get(head.id)
+    if reached is None or reached.record.seq != head.seq:
+        yield Finding(
+            head.id,
+            "removed: the newest records were cut off. The chain reached number "
+            f"{head.seq} and ends at number {audit.entries[-1].record.seq if entries else 0}",
+        )
+        return
+    if reached.hash != head.hash:
+        yield Finding(head.id, f"edited: the model's tag {TAG_HEAD} was written for other content")
+    if newest is not None and newest.record.seq > head.seq:
+        yield Finding(
+            newest.id, f"the model's tag {TAG_HEAD} was set back to number {head.seq}, and was written here"
+        )
+    if seal is None:
+        return
+    if head.is_sealed and not head.proved(seal, reached.record.workspace, audit.model):
+        yield Finding(head.id, f"edited: the seal of the model's tag {TAG_HEAD} was not made with this key")
+    elif head.is_sealed and seals[head.id] is None:
+        yield Finding(head.id, "edited: the guard sealed it, and its seal is gone")
+    elif not head.is_sealed and seals[head.id] is not None and _with_its_move(reached):
+        yield Finding(head.id, f"edited: the seal of the model's tag {TAG_HEAD} is gone")
+
+
+def _with_its_move(entry: Entry) -> bool:
+    """Whether the record was written in the transaction that moved something."""
+    return entry.moved and bool(entry.record.as_json().get("atomic"))

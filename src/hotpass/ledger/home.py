@@ -17,7 +17,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hotpass.errors import LedgerError, NotFound, RegistryError
+from hotpass.errors import LedgerDamaged, LedgerError, NotFound, RegistryError
 from hotpass.ledger.record import PARAM_END, PARAM_NEXT, PARAM_SETTLER, TAG_HASH, Entry, Record, State, join
 from hotpass.ledger.seal import TAG_SEAL
 from hotpass.registry.calls import as_ledger_error, call
@@ -52,7 +52,7 @@ class Home:
         self._active(found)
         genesis = dict(found.tags or {}).get(TAG_GENESIS)
         if not genesis:
-            raise LedgerError(
+            raise LedgerDamaged(
                 f"experiment {self.name!r} has no tag {TAG_GENESIS}: it is not a ledger, or was tampered with"
             )
         self._experiment, self._genesis = found.experiment_id, genesis
@@ -108,7 +108,7 @@ class Home:
 
     def _active(self, found: Any) -> str:
         if found.lifecycle_stage != "active":
-            raise LedgerError(
+            raise LedgerDamaged(
                 f"experiment {found.name!r} of the ledger was deleted. Restore it: "
                 f"mlflow experiments restore --experiment-id {found.experiment_id}"
             )
@@ -235,14 +235,19 @@ class Home:
             raise as_ledger_error(error) from None
 
 
-def models_with_ledger(store: Any) -> list[str]:
-    """Names of all models that have a chain in the tracking store, sorted. Raises LedgerError."""
+def models_with_ledger(store: Any, *, deleted_too: bool = False) -> list[str]:
+    """Names of all models that have a chain in the tracking store, sorted; with `deleted_too`, also of those
+    whose chain somebody deleted. Raises LedgerError.
+    """
+    from mlflow.entities import ViewType
+
+    view = ViewType.ALL if deleted_too else ViewType.ACTIVE_ONLY
     names: list[str] = []
     token = None
     while True:
         try:
             page = call(
-                "list the ledgers", store.search_experiments, filter_string=f"name LIKE '{ROOT}/%'",
+                "list the ledgers", store.search_experiments, view, filter_string=f"name LIKE '{ROOT}/%'",
                 page_token=token,
             )  # fmt: skip
         except (NotFound, RegistryError) as error:
@@ -296,6 +301,8 @@ def _end_of(run: Any, record: Record) -> tuple[State, int | None]:
     """How the record ended, and when in ms. What was said in a param counts, since that cannot be changed."""
     if not record.moves:
         return State.CLOSED, None  # as soon as it is linked
+    if record.atomic:
+        return State.CLOSED, record.time_ms
     said = _said_end(run)
     if said is not None:
         return said
@@ -311,7 +318,7 @@ def end_problem(run: Any, record: Record) -> str:
     before the record was written, or a failure without the param, can only have been put there by somebody
     else.
     """
-    if not record.moves or run.info.status in _UNDER_WAY:
+    if not record.moves or record.atomic or run.info.status in _UNDER_WAY:
         return ""
     if PARAM_END in run.data.params:
         return "" if _said_end(run) else f"its end is {run.data.params[PARAM_END]!r}"

@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from hotpass.errors import CallError, LedgerError, MissingDependency, NotFound, RegistryError, mask
+from hotpass.errors import (
+    CallError,
+    LedgerDamaged,
+    LedgerError,
+    MissingDependency,
+    NotFound,
+    RegistryError,
+    mask,
+)
 
 T = TypeVar("T")
 
@@ -331,5 +339,5 @@ def _check_server(uri: str) -> None:
 
 
 def as_ledger_error(error: RegistryError | NotFound) -> LedgerError:
-    """The same fault, said of the ledger."""
-    return LedgerError(f"the ledger: {error}")
+    """The same fault, said of the ledger; what is not there any more was there once."""
+    return (LedgerDamaged if isinstance(error, NotFound) else LedgerError)(f"the ledger: {error}")
