@@ -40,6 +40,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "demo": Command("hotpass.cli.demo:demo", "See the whole story on real data.", "Start"),
     "init": Command("hotpass.cli.init:init", "Write a starter policy folder.", "Start"),
+    "serve": Command("hotpass.cli.serve:serve", "Run an MLflow server that nobody can walk around.", "Start"),
     "check": Command("hotpass.cli.decide:check", "Judge a promotion without doing it.", "Promote"),
     "promote": Command("hotpass.cli.decide:promote", "Judge a promotion, and do it if allowed.", "Promote"),
     "rollback": Command("hotpass.cli.decide:rollback", "Put an earlier version back.", "Promote"),

@@ -12,6 +12,7 @@ from typing import Literal
 
 from hotpass.errors import CallError
 from hotpass.ledger.seal import Seal
+from hotpass.registry.calls import masked
 from hotpass.settings import unmatched_rule
 
 #: The scheme's prefix that makes a guarded store out of a plain one: `hotpass+sqlite:///mlflow.db`.
@@ -65,6 +66,17 @@ class GuardSettings:
                 f"the guard's key {self.key_file} can be read by others. Run: chmod 600 {self.key_file}"
             )
         return Seal(key)
+
+
+def check_guardable(uri: str) -> None:
+    """Raises CallError for a store that is no database: what it holds can be changed past any server."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+
+    if uri.partition("://")[0].partition("+")[0] not in DATABASE_ENGINES:
+        raise CallError(
+            f"{masked(uri)} cannot be guarded, since it is no database. Take sqlite:///mlflow.db, or a "
+            "PostgreSQL or MySQL database; `mlflow migrate-filestore` moves a folder of files into one."
+        )
 
 
 def _flag(name: str) -> bool:
