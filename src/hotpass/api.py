@@ -12,195 +12,33 @@ with hotpass.connect(policies="policies") as session:
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from hotpass import adoption
-from hotpass.errors import CallError, NotFound
-from hotpass.ledger.audit import Audit, Finding, verify
-from hotpass.ledger.chain import LEASE, Chain
-from hotpass.ledger.home import Home, models_with_ledger
+from hotpass.guard.core import guard_of
+from hotpass.guard.guard_settings import PREFIX, GuardSettings
+from hotpass.ledger.chain import LEASE
 from hotpass.ledger.record import Actor, Entry
-from hotpass.ledger.seal import Seal
 from hotpass.limits import with_time_limit
 from hotpass.plugins import create_manager
 from hotpass.policy.discovery import plugin_folders
 from hotpass.policy.loader import load_policies
 from hotpass.policy.model import PolicySet
-from hotpass.promotion import Promoter
-from hotpass.recovery import DECISION_TAG
+from hotpass.registry.calls import check_reachable, masked
 from hotpass.registry.mlflow_registry import MlflowRegistry
-from hotpass.resolving import Request
-from hotpass.settings import (
-    Version,
-    claimed_name,
-    env_gate_time_limit,
-    ledger_store,
-    unmatched_rule,
-    uris,
-    version_of,
-)
+from hotpass.remote import remote_of
+from hotpass.session import Session as Session
+from hotpass.settings import Version, claimed_name, env_gate_time_limit, unmatched_rule, uris
 from hotpass.verdicts import Decision, Json
 
 if TYPE_CHECKING:
     import pluggy
 
+log = logging.getLogger("hotpass")
+
 Policies = PolicySet | str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
-
-
-class Session:
-    """A registry, its ledger and the policies in force, opened once. Not for several threads at a time."""
-
-    def __init__(
-        self,
-        registry: MlflowRegistry,
-        policies: PolicySet,
-        manager: pluggy.PluginManager,
-        *,
-        ledger_uri: str | None = None,
-        actor: str | Actor | None = None,
-        unmatched: Literal["builtin", "deny"] | None = None,
-        lease: float = LEASE,
-        seal: Seal | None = None,
-        policies_on_disk: bool = True,
-        notify: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        """`actor` is a name that is only claimed, or an Actor. `seal` marks the records as a guard's own.
-
-        `policies_on_disk` has every promotion check that the policy files are still those that were read; a
-        guard, which reads them again by itself, needs no such check.
-        """
-        self.registry = registry
-        self.policies = policies
-        self.manager = manager
-        self.actor = actor if isinstance(actor, Actor) else Actor(actor or claimed_name())
-        self._ledger_store = ledger_store(registry, ledger_uri)
-        self._lease = lease
-        self._seal = seal
-        self._notify = notify
-        self._chains: dict[str, Chain] = {}
-        self._promoter = Promoter(
-            registry,
-            self._chain,
-            policies,
-            manager,
-            actor=self.actor,
-            unmatched=unmatched,
-            policies_on_disk=policies_on_disk,
-            notify=notify,
-        )
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._chains.clear()
-
-    def _chain(self, model: str) -> Chain:
-        if model not in self._chains:
-            self._chains[model] = Chain(self._home(model), lease=self._lease, seal=self._seal)
-        return self._chains[model]
-
-    def _home(self, model: str) -> Home:
-        return Home(self._ledger_store, model)
-
-    def check(
-        self, model: str, version: Version, to: str, *, archive_existing: bool | None = None
-    ) -> Decision:
-        """What `promote` would decide now. Writes nothing, raises nothing for a refusal."""
-        return self._promoter.check(Request(model, version_of(version), to, archive_existing))
-
-    def promote(
-        self, model: str, version: Version, to: str, *, archive_existing: bool | None = None, reason: str = ""
-    ) -> Decision:
-        """Moves `version` (a number or `"latest"`) of `model` to stage `to`, if the policies allow it.
-
-        The decision is on record before anything moves, and also where nothing does. Raises PromotionDenied
-        (exit 1), its kinds PromotionPending and PromotionOvertaken (exit 3), each with `.decision`;
-        CallError, NotFound and PolicyError (exit 2) for a wrong call or policy; RegistryError (exit 4).
-        """
-        return self._promoter.promote(Request(model, version_of(version), to, archive_existing, reason))
-
-    def rollback(
-        self,
-        model: str,
-        *,
-        reason: str,
-        to_version: Version | None = None,
-        stage: str = "Production",
-        dry_run: bool = False,
-    ) -> Decision:
-        """Puts the version that held `stage` before (or `to_version`) back. Only a policy's `rollback:` gates
-        apply.
-
-        It must have been there by an allowed decision, with the same files; no dwell, no approvals. Raises as
-        `promote`. With `dry_run`, only says what would be decided.
-        """
-        version = None if to_version is None else version_of(to_version)
-        if not reason.strip():
-            raise CallError("a rollback needs a reason: --reason on the command line, reason= in a call")
-        request = Request(model, version, stage, reason=reason, rollback=True)
-        return self._promoter.check(request) if dry_run else self._promoter.promote(request)
-
-    def history(self, model: str, version: int | None = None) -> list[Entry]:
-        """Every record about `model` (or one version of it), oldest first. Raises NotFound for an unknown
-        model.
-        """
-        chain = self._chain(model)
-        chain.refresh()
-        entries = chain.entries(whole=True)
-        if not entries:
-            self.registry.model(model)
-        if version is None:
-            return entries
-        return [entry for entry in entries if version in _versions_of(entry)]
-
-    def recent(self, model: str) -> list[Entry]:
-        """The newest records about `model`, oldest first: some 25 of them, in one request."""
-        chain = self._chain(model)
-        chain.refresh()
-        return chain.entries()
-
-    def ledgers(self) -> list[str]:
-        """Names of the models that have a ledger, also of those that the registry has no longer."""
-        return models_with_ledger(self._ledger_store)
-
-    def adopt(self, model: str, *, dry_run: bool = False) -> dict[str, Json]:
-        """Records which versions of `model` are in stages or under aliases now, so that dwell and rollback
-        have a start.
-
-        Returns what was (or, with `dry_run`, would be) recorded: `versions` is empty where the ledger knows
-        it all.
-        """
-        if not dry_run:
-            written = adoption.adopt(self.registry, self._chain(model), model, self.actor, self._notify)
-            if written:
-                versions = [seen for entry in written for seen in entry.record.body["versions"]]
-                return {**written[-1].record.body, "versions": versions, "id": written[-1].id}
-        else:
-            self._chain(model).refresh()
-        found = adoption.plan(self.registry, self._chain(model), model)
-        return found if found["versions"] or dry_run else {**found, "outcome": "nothing to adopt"}
-
-    def audit(self, model: str) -> Audit:
-        """Proves the ledger of `model`: every record that was edited, removed or inserted is named.
-
-        So is every version that carries the id of a decision that the ledger does not have.
-        """
-        audit = verify(self._home(model))
-        with contextlib.suppress(NotFound):
-            for facts in self.registry.versions(model):
-                decision = facts.tags.get(DECISION_TAG)
-                if decision and decision not in audit.ids:
-                    audit.findings.append(
-                        Finding(
-                            decision,
-                            f"removed: version {facts.version} was moved by this decision, and there is none",
-                        )
-                    )
-        return audit
 
 
 def connect(
@@ -213,7 +51,7 @@ def connect(
     actor: str | None = None,
     gate_time_limit: float | None = None,
     lease: float = LEASE,
-    notify: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] | None = None,
     manager: pluggy.PluginManager | None = None,
     create: bool = False,
 ) -> Session:
@@ -222,25 +60,66 @@ def connect(
     `policies` is a folder, a file, several of them, or a loaded PolicySet; None looks in HOTPASS_POLICIES and
     in the nearest pyproject.toml. URIs default to MLflow's own settings; `ledger_uri` to HOTPASS_LEDGER_URI,
     then the registry's tracking store. `gate_time_limit` (seconds, or HOTPASS_GATE_TIME_LIMIT) makes a gate
-    that runs longer an error. `lease` is how many seconds others leave an open promotion alone. Raises
-    PolicyError, PluginError, CallError, RegistryError.
+    that runs longer an error. `lease` is how many seconds others leave an open promotion alone. `notify` is
+    told what goes on meanwhile; without it only that policies were ignored is said, as a warning in the log.
+
+    Where the registry is a guard's, a server's or a `hotpass+...` URI, its policies decide and not those found
+    here. Raises PolicyError, PluginError, CallError, RegistryError.
     """
     manager = manager or create_manager(plugin_folders(plugins))
     found = policies if isinstance(policies, PolicySet) else load_policies(policies, manager=manager)
     limit = gate_time_limit if gate_time_limit is not None else env_gate_time_limit()
     if limit is not None:
         found = with_time_limit(found, limit)
-    registry = MlflowRegistry(*uris(registry_uri, tracking_uri), create=create)
+    name = actor or claimed_name()
+    registry_uri, tracking_uri = uris(registry_uri, tracking_uri)
+    if registry_uri.startswith(PREFIX):
+        settings = GuardSettings.from_environment(registry_uri, tracking_uri)
+        looking = policies == PolicySet()
+        return _behind_a_guard(settings, found, manager, name, notify, create=create, looking=looking)
+    registry = MlflowRegistry(registry_uri, tracking_uri, create=create)
     return Session(
         registry,
         found,
         manager,
         ledger_uri=ledger_uri,
-        actor=actor,
+        actor=name,
         unmatched=unmatched_rule(),
         lease=lease,
-        notify=notify,
+        remote=remote_of(registry, actor=name, local=found, notify=notify),
+        notify=notify or (lambda text: None),
     )
+
+
+def _behind_a_guard(
+    settings: GuardSettings,
+    local: PolicySet,
+    manager: pluggy.PluginManager,
+    actor: str,
+    notify: Callable[[str], None] | None,
+    *,
+    create: bool,
+    looking: bool,
+) -> Session:
+    """The guard of a `hotpass+...` URI in this process. Its stores are guarded, so the engine works on the
+    plain ones, with its policies and its seal.
+    """
+    for uri in {settings.registry_uri, settings.tracking_uri}:
+        check_reachable(uri, create=create)
+    if looking:  # whatever the state of the guard's policies; to promote here is refused
+        registry = MlflowRegistry(settings.registry_uri, settings.tracking_uri, create=create)
+        return Session(
+            registry, local, manager, actor=actor, unmatched="deny", seal=settings.seal(),
+            notify=notify or (lambda text: None),
+        )  # fmt: skip
+    guard = guard_of(settings)
+    if local.policies and local.refs() != guard.policies.refs():
+        names = ", ".join(policy.name for policy in guard.policies.policies)
+        (notify or log.warning)(
+            f"the guard of {masked(settings.registry_uri)} decides by its own policies ({names}); "
+            f"those of {local.source or 'the call'} are ignored"
+        )
+    return guard.session(Actor(actor))
 
 
 def check(
@@ -328,9 +207,3 @@ def _without_policies(registry_uri: str | None, tracking_uri: str | None) -> Ses
         tracking_uri=tracking_uri,
         manager=create_manager(entry_points=False),
     )
-
-
-def _versions_of(entry: Entry) -> set[int]:
-    body = entry.record.body
-    found = {int(seen["version"]) for seen in body.get("versions", ())}
-    return found | ({int(body["version"])} if "version" in body else set())

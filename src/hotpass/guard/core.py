@@ -7,11 +7,11 @@ import functools
 import threading
 from typing import TYPE_CHECKING
 
-from hotpass.api import Session
 from hotpass.guard.guard_settings import GuardSettings
 from hotpass.guard.in_force import PoliciesInForce
 from hotpass.ledger.record import Actor
 from hotpass.registry.mlflow_registry import MlflowRegistry
+from hotpass.session import Session
 
 if TYPE_CHECKING:
     from hotpass.policy.model import PolicySet

@@ -1,0 +1,210 @@
+"""The client of a guard: one request for each thing that a Session does.
+
+Whether a server has a guard shows in its first answer: a guard puts a header into all of its answers, and
+what comes without it comes from a plain MLflow server, or from something before it. Both is remembered for
+the process. A plain server costs one request for that, and the client then does the work itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hotpass.errors import (
+    ArtifactsChanged,
+    CallError,
+    HotpassError,
+    LedgerError,
+    NotFound,
+    PromotionDenied,
+    PromotionOvertaken,
+    PromotionPending,
+    RegistryError,
+)
+from hotpass.ledger.record import Entry
+from hotpass.registry.calls import call, masked
+from hotpass.resolving import Request
+from hotpass.verdicts import Decision, Json
+from hotpass.wire import ACTOR_HEADER, GUARD_HEADER, KEY_HEADER, PATH, entry_from_json
+
+if TYPE_CHECKING:
+    from hotpass.policy.model import PolicySet
+    from hotpass.registry.mlflow_registry import MlflowRegistry
+
+log = logging.getLogger("hotpass")
+
+#: Whether the server at a URI has a guard, as far as this process knows.
+_guarded: dict[str, bool] = {}
+
+#: What another try can mend. Not 500: the guard says there what broke.
+RETRIED = frozenset({408, 429, 502, 503, 504})
+#: Answers to an unknown address, from MLflow or from what stands before it.
+_UNKNOWN_HERE = frozenset({403, 404, 405})
+
+_KINDS: Mapping[str, type[HotpassError]] = {
+    kind.__name__: kind for kind in (ArtifactsChanged, CallError, LedgerError, NotFound, RegistryError)
+}
+_REFUSALS: Mapping[str, type[PromotionDenied]] = {
+    kind.__name__: kind for kind in (PromotionDenied, PromotionOvertaken, PromotionPending)
+}
+
+
+class Remote:
+    """The guard of a registry on an http(s) server, if it has one.
+
+    Every method returns None where it has none; nothing was done then, and the caller does it itself.
+    """
+
+    def __init__(
+        self,
+        registry: MlflowRegistry,
+        *,
+        actor: str,
+        local: PolicySet,
+        notify: Callable[[str], None] | None = None,
+    ) -> None:
+        """`actor` is who the client says to be, `local` the policies that a guard makes irrelevant."""
+        self.uri = registry.uri
+        self._credentials: Callable[[], Any] = registry.store.get_host_creds
+        self._actor = actor
+        self._local = local
+        self._told = False
+        self._notify = notify or log.warning
+
+    @property
+    def found(self) -> bool | None:
+        """Whether there is a guard; None: nobody has asked yet."""
+        return _guarded.get(self.uri)
+
+    def look(self) -> bool:
+        """Whether there is a guard, with a request where that is not known."""
+        return self.found if self.found is not None else self._ask("GET", "health") is not None
+
+    def decide(self, request: Request, *, check: bool) -> Decision | None:
+        """The guard's decision. Raises as `Promoter.promote`, or with `check` as `Promoter.check` does."""
+        body: dict[str, Json] = {"model": request.model}
+        if request.rollback:
+            route = "rollback"
+            body |= {"stage": request.to_stage, "reason": request.reason, "dry_run": check}
+            if request.version is not None:
+                body["to_version"] = request.version
+        else:
+            route = "check" if check else "promote"
+            body |= {"version": request.version, "to": request.to_stage}
+            body |= {} if request.archive_existing is None else {"archive_existing": request.archive_existing}
+            body |= {} if check else {"reason": request.reason}
+        answer = self._ask("POST", route, body, once=not check)
+        if answer is None:
+            return None
+        decision = Decision.from_json(_part(answer, "decision", dict))
+        self._say_what_is_ignored(decision)
+        return decision
+
+    def history(self, model: str, version: int | None = None) -> list[Entry] | None:
+        """Every record about `model` (or one version of it), oldest first. Raises NotFound, RegistryError."""
+        params = {"model": model} if version is None else {"model": model, "version": str(version)}
+        answer = self._ask("GET", "history", params=params)
+        if answer is None:
+            return None
+        return [entry_from_json(entry) for entry in _part(answer, "entries", list)]
+
+    def adopt(self, model: str, *, dry_run: bool) -> dict[str, Json] | None:
+        """As `Session.adopt`."""
+        answer = self._ask("POST", "adopt", {"model": model, "dry_run": dry_run})
+        return None if answer is None else _part(answer, "adopted", dict)
+
+    def _say_what_is_ignored(self, decision: Decision) -> None:
+        if self._local.policies and not self._told:
+            self._told = True
+            theirs = ", ".join(ref.name for ref in decision.policies) or "none of them covers this model"
+            self._notify(
+                f"the guard at {masked(self.uri)} decides by its own policies ({theirs}); "
+                f"those of {self._local.source or 'the call'} are ignored"
+            )
+
+    def _ask(
+        self,
+        method: str,
+        route: str,
+        body: Json = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        once: bool = False,
+    ) -> dict[str, Json] | None:
+        """The guard's answer; None where there is no guard. With `once`, it is carried out once however often
+        it has to be sent.
+        """
+        if self.found is False:
+            return None
+        from mlflow.utils.rest_utils import http_request
+
+        headers = {ACTOR_HEADER: quote(self._actor, safe="")}
+        if once:
+            headers[KEY_HEADER] = uuid.uuid4().hex
+        sent = {"params": params} if params else {"json": body} if body is not None else {}
+        answer = call(
+            f"ask the guard at {self.uri}", http_request, self._credentials(), f"{PATH}/{route}", method,
+            retry_codes=RETRIED, raise_on_status=False, extra_headers=headers, **sent,
+        )  # fmt: skip
+        if GUARD_HEADER not in answer.headers:
+            self._no_guard(answer.status_code)
+            return None
+        _guarded[self.uri] = True
+        return self._read(answer)
+
+    def _no_guard(self, status: int) -> None:
+        """Remembers that there is none. Raises RegistryError where the answer says nothing about that."""
+        if status == 401:
+            raise RegistryError(
+                f"the server at {masked(self.uri)} asks who you are (HTTP 401). Set MLFLOW_TRACKING_USERNAME "
+                "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+            )
+        if status >= 500 or status in RETRIED:
+            raise RegistryError(
+                f"the server at {masked(self.uri)} answers HTTP {status}. Nothing was moved; try again."
+            )
+        if self.found:
+            raise RegistryError(
+                f"the server at {masked(self.uri)} had a guard and answers without one now (HTTP {status}). "
+                "Nothing was moved. Is it being restarted?"
+            )
+        _guarded[self.uri] = False
+
+    def _read(self, answer: Any) -> dict[str, Json]:
+        try:
+            said = answer.json()
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            raise RegistryError(
+                f"the guard at {masked(self.uri)} answers HTTP {answer.status_code} and no JSON object"
+            )
+        if answer.status_code == 200:
+            return said
+        message, kind = str(said.get("message", f"HTTP {answer.status_code}")), str(said.get("kind", ""))
+        if kind in _REFUSALS and "decision" in said:
+            decision = Decision.from_json(_part(said, "decision", dict))
+            self._say_what_is_ignored(decision)
+            raise _REFUSALS[kind](message, decision)
+        if kind in _KINDS:
+            raise _KINDS[kind](message)
+        raise RegistryError(f"the guard at {masked(self.uri)}: {message}")
+
+
+def remote_of(
+    registry: MlflowRegistry, *, actor: str, local: PolicySet, notify: Callable[[str], None] | None = None
+) -> Remote | None:
+    """The guard that may be at the registry; None for one that is no server over HTTP."""
+    if not registry.uri.startswith(("http://", "https://")):
+        return None
+    return Remote(registry, actor=actor, local=local, notify=notify)
+
+
+def _part(answer: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
+    found = answer.get(name)
+    if not isinstance(found, kind):
+        raise RegistryError(f"the guard's answer has no {name!r} that can be read")
+    return found

@@ -1,0 +1,213 @@
+"""A registry, its ledger and the policies in force, opened once: everything that Hotpass does with a model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from hotpass import adoption
+from hotpass.errors import CallError, NotFound
+from hotpass.ledger.audit import Audit, Finding, verify
+from hotpass.ledger.chain import LEASE, Chain
+from hotpass.ledger.home import Home, models_with_ledger
+from hotpass.ledger.record import Actor, Entry
+from hotpass.ledger.seal import Seal
+from hotpass.policy.model import PolicySet
+from hotpass.promotion import Promoter
+from hotpass.recovery import DECISION_TAG
+from hotpass.registry.mlflow_registry import MlflowRegistry
+from hotpass.remote import Remote
+from hotpass.resolving import Request
+from hotpass.settings import Version, claimed_name, ledger_store, version_of
+from hotpass.verdicts import Decision, Json
+
+if TYPE_CHECKING:
+    import pluggy
+
+
+class Session:
+    """A registry, its ledger and the policies in force, opened once. Not for several threads at a time."""
+
+    def __init__(
+        self,
+        registry: MlflowRegistry,
+        policies: PolicySet,
+        manager: pluggy.PluginManager,
+        *,
+        ledger_uri: str | None = None,
+        actor: str | Actor | None = None,
+        unmatched: Literal["builtin", "deny"] | None = None,
+        lease: float = LEASE,
+        seal: Seal | None = None,
+        policies_on_disk: bool = True,
+        remote: Remote | None = None,
+        notify: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """`actor` is a name that is only claimed, or an Actor. `seal` marks the records as a guard's own.
+        With `remote` the guard there decides, if there is one.
+
+        `policies_on_disk` has every promotion check that the policy files are still those that were read; a
+        guard, which reads them again by itself, needs no such check.
+        """
+        self.registry = registry
+        self.policies = policies
+        self.manager = manager
+        self.actor = actor if isinstance(actor, Actor) else Actor(actor or claimed_name())
+        self._ledger_store = ledger_store(registry, ledger_uri)
+        self._lease = lease
+        self._seal = seal
+        self._remote = remote
+        self._notify = notify
+        self._chains: dict[str, Chain] = {}
+        self._promoter = Promoter(
+            registry,
+            self._chain,
+            policies,
+            manager,
+            actor=self.actor,
+            unmatched=unmatched,
+            policies_on_disk=policies_on_disk,
+            notify=notify,
+        )
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a guard on the server decides, as far as that is known yet."""
+        return self._remote is not None and bool(self._remote.found)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._chains.clear()
+
+    def _chain(self, model: str) -> Chain:
+        if model not in self._chains:
+            self._chains[model] = Chain(self._home(model), lease=self._lease, seal=self._seal)
+        return self._chains[model]
+
+    def _home(self, model: str) -> Home:
+        return Home(self._ledger_store, model)
+
+    def check(
+        self, model: str, version: Version, to: str, *, archive_existing: bool | None = None
+    ) -> Decision:
+        """What `promote` would decide now. Writes nothing, raises nothing for a refusal."""
+        return self._decide(Request(model, version_of(version), to, archive_existing), check=True)
+
+    def promote(
+        self, model: str, version: Version, to: str, *, archive_existing: bool | None = None, reason: str = ""
+    ) -> Decision:
+        """Moves `version` (a number or `"latest"`) of `model` to stage `to`, if the policies allow it.
+
+        The decision is on record before anything moves, and also where nothing does. Raises PromotionDenied
+        (exit 1), its kinds PromotionPending and PromotionOvertaken (exit 3), each with `.decision`;
+        CallError, NotFound and PolicyError (exit 2) for a wrong call or policy; RegistryError (exit 4).
+        """
+        return self._decide(Request(model, version_of(version), to, archive_existing, reason))
+
+    def rollback(
+        self,
+        model: str,
+        *,
+        reason: str,
+        to_version: Version | None = None,
+        stage: str = "Production",
+        dry_run: bool = False,
+    ) -> Decision:
+        """Puts the version that held `stage` before (or `to_version`) back. Only a policy's `rollback:` gates
+        apply.
+
+        It must have been there by an allowed decision, with the same files; no dwell, no approvals. Raises as
+        `promote`. With `dry_run`, only says what would be decided.
+        """
+        version = None if to_version is None else version_of(to_version)
+        if not reason.strip():
+            raise CallError("a rollback needs a reason: --reason on the command line, reason= in a call")
+        request = Request(model, version, stage, reason=reason, rollback=True)
+        return self._decide(request, check=dry_run)
+
+    def _decide(self, request: Request, *, check: bool = False) -> Decision:
+        """By the guard, where there is one, else here."""
+        decision = self._remote.decide(request, check=check) if self._remote is not None else None
+        if decision is not None:
+            return decision
+        return self._promoter.check(request) if check else self._promoter.promote(request)
+
+    def history(self, model: str, version: int | None = None) -> list[Entry]:
+        """Every record about `model` (or one version of it), oldest first. Raises NotFound for an unknown
+        model.
+        """
+        found = self._remote.history(model, version) if self._remote is not None else None
+        if found is not None:
+            return found
+        chain = self._chain(model)
+        chain.refresh()
+        entries = chain.entries(whole=True)
+        if not entries:
+            self.registry.model(model)
+        if version is None:
+            return entries
+        return [entry for entry in entries if version in _versions_of(entry)]
+
+    def recent(self, model: str) -> list[Entry]:
+        """The newest records about `model`, oldest first: some 25 of them, in one request."""
+        chain = self._chain(model)
+        chain.refresh()
+        return chain.entries()
+
+    def ledgers(self, *, deleted_too: bool = False) -> list[str]:
+        """Names of the models that have a ledger, also of those that the registry has no longer."""
+        return models_with_ledger(self._ledger_store, deleted_too=deleted_too)
+
+    def adopt(self, model: str, *, dry_run: bool = False) -> dict[str, Json]:
+        """Records which versions of `model` are in stages or under aliases now, so that dwell and rollback
+        have a start.
+
+        Returns what was (or, with `dry_run`, would be) recorded: `versions` is empty where the ledger knows
+        it all.
+        """
+        found = self._remote.adopt(model, dry_run=dry_run) if self._remote is not None else None
+        if found is not None:
+            return found
+        if not dry_run:
+            written = adoption.adopt(self.registry, self._chain(model), model, self.actor, self._notify)
+            if written:
+                versions = [seen for entry in written for seen in entry.record.body["versions"]]
+                return {**written[-1].record.body, "versions": versions, "id": written[-1].id}
+        else:
+            self._chain(model).refresh()
+        found = adoption.plan(self.registry, self._chain(model), model)
+        return found if found["versions"] or dry_run else {**found, "outcome": "nothing to adopt"}
+
+    def audit(self, model: str, *, seal: Seal | None = None) -> Audit:
+        """Proves the ledger of `model`: every record that was edited, removed or inserted is named; with the
+        guard's `seal`, also one that it did not write.
+
+        So is every version that carries the id of a decision that the ledger does not have.
+        """
+        try:
+            tags: Mapping[str, str] | None = self.registry.model(model).tags
+        except NotFound:
+            tags = None
+        audit = verify(self._home(model), seal=seal or self._seal, model_tags=tags)
+        if tags is None:
+            return audit
+        with contextlib.suppress(NotFound):
+            for facts in self.registry.versions(model):
+                decision = facts.tags.get(DECISION_TAG)
+                if decision and decision not in audit.ids:
+                    audit.findings.append(
+                        Finding(
+                            decision,
+                            f"removed: version {facts.version} was moved by this decision, and there is none",
+                        )
+                    )
+        return audit
+
+
+def _versions_of(entry: Entry) -> set[int]:
+    body = entry.record.body
+    found = {int(seen["version"]) for seen in body.get("versions", ())}
+    return found | ({int(body["version"])} if "version" in body else set())
