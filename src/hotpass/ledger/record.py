@@ -33,6 +33,7 @@ TAG_VERSION = "hotpass.version"
 TAG_FROM = "hotpass.from"
 TAG_TO = "hotpass.to"
 TAG_OUTCOME = "hotpass.outcome"
+TAG_REQUEST = "hotpass.request"
 PARAM_NEXT = "hotpass.next"
 PARAM_SETTLER = "hotpass.settler."  # + number of the attempt
 PARAM_END = (
@@ -86,9 +87,15 @@ class Record:
     lease: float
     #: Id, hash, state and end (ms) of the record before; empty for the first.
     previous: Mapping[str, Json]
+    #: Whether it was written in one transaction with its move: then it ended as it began.
+    atomic: bool = False
+
+    @property
+    def time_ms(self) -> int:
+        return round(self.time.timestamp() * 1000)
 
     def as_json(self) -> dict[str, Json]:
-        return {
+        said: dict[str, Json] = {
             "format": FORMAT,
             "kind": str(self.kind),
             "seq": self.seq,
@@ -101,6 +108,9 @@ class Record:
             "body": dict(self.body),
             "previous": dict(self.previous),
         }
+        if self.atomic:  # left out otherwise, so that older records keep their hash
+            said["atomic"] = True
+        return said
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Record:
@@ -121,6 +131,7 @@ class Record:
                 body=data["body"],
                 lease=float(data["lease"]),
                 previous=data["previous"],
+                atomic=data.get("atomic") is True,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise LedgerError(f"a ledger record cannot be read: {type(error).__name__}: {error}") from None

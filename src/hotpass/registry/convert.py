@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import sys
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import yaml
 
-from hotpass.candidate import Dataset, LoggedModelFacts, Metric, ModelFile, RunFacts, VersionFacts
+from hotpass.facts import Dataset, LoggedModelFacts, Metric, ModelFile, RunFacts, VersionFacts
 from hotpass.stages import ModelStage
 
 #: The version tag that holds the stage where MLflow has none for it.
@@ -88,13 +89,15 @@ def run_facts(run: Any) -> RunFacts:
         metrics={name: _infinite(value) for name, value in run.data.metrics.items()},
         params=dict(run.data.params),
         tags=dict(run.data.tags),
-        datasets=tuple(datasets),
+        datasets=tuple(sorted(datasets)),  # in no order as they come, and what is read twice is compared
     )
 
 
 def logged_model_facts(model: Any) -> LoggedModelFacts:
     """A LoggedModel, its metrics in the order they were logged, newest last."""
-    metrics = sorted(model.metrics or (), key=lambda metric: (metric.timestamp or 0, metric.step or 0))
+    metrics = sorted(
+        model.metrics or (), key=lambda m: (m.timestamp or 0, m.step or 0, m.key, m.run_id or "")
+    )  # the last two only so that what is read twice compares equal
     return LoggedModelFacts(
         model_id=model.model_id,
         experiment_id=model.experiment_id,
@@ -108,13 +111,25 @@ def logged_model_facts(model: Any) -> LoggedModelFacts:
     )
 
 
-def nan_suspects(model: Any) -> list[tuple[str, str]]:
-    """Name and run id of each LoggedModel metric that is 0.0.
+def with_nans(model: Any, runs: Callable[[Sequence[str]], Mapping[str, RunFacts]]) -> LoggedModelFacts:
+    """A LoggedModel, with NaN again where MLflow made it 0; also where nobody can tell any more: another
+    LoggedModel of the same run has logged a metric of that name since.
 
     MLflow's SQL store keeps a NaN of a LoggedModel as 0 (`sanitize_metric_value`), and only the run still
     knows.
     """
-    return [(metric.key, metric.run_id or "") for metric in model.metrics or () if metric.value == 0]
+    facts = logged_model_facts(model)
+    suspects = [(metric.key, metric.run_id or "") for metric in model.metrics or () if metric.value == 0]
+    if not suspects:
+        return facts
+    found = runs([run_id for _, run_id in suspects])
+    doubtful = {
+        name for name, run_id in suspects if run_id not in found or found[run_id].metrics.get(name) != 0
+    }
+    metrics = tuple(
+        m._replace(value=math.nan) if m.value == 0 and m.name in doubtful else m for m in facts.metrics
+    )
+    return replace(facts, metrics=metrics)
 
 
 def _infinite(value: float) -> float:

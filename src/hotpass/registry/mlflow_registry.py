@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,27 +165,10 @@ class MlflowRegistry:
         for model_id in set(wanted) - {model.model_id for model in read}:
             with contextlib.suppress(NotFound):
                 read.append(call(f"read logged model {model_id}", self.tracking.get_logged_model, model_id))
-        found = {model.model_id: self._with_nans(model) for model in read}
+        found = {model.model_id: convert.with_nans(model, self.runs) for model in read}
         self._experiments.update(model.experiment_id for model in found.values())
         self._logged.update(found)
         return found
-
-    def _with_nans(self, model: Any) -> LoggedModelFacts:
-        """The facts, with NaN again where MLflow made it 0; also where nobody can tell any more: another
-        LoggedModel of the same run has logged a metric of that name since.
-        """
-        facts = convert.logged_model_facts(model)
-        suspects = convert.nan_suspects(model)
-        if not suspects:
-            return facts
-        runs = self.runs([run_id for _, run_id in suspects])
-        doubtful = {
-            name for name, run_id in suspects if run_id not in runs or runs[run_id].metrics.get(name) != 0
-        }
-        metrics = tuple(
-            m._replace(value=math.nan) if m.value == 0 and m.name in doubtful else m for m in facts.metrics
-        )
-        return replace(facts, metrics=metrics)
 
     def knows_experiments(self, experiment_ids: Sequence[str]) -> None:
         """A hint where runs may be found, so that several can be read in one request."""
