@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hotpass.gates import Gate
 from hotpass.hookspecs import hookimpl
+from hotpass_gates.approvals import Approvals
 from hotpass_gates.champion_comparison import ChampionComparison
 from hotpass_gates.freshness import Freshness
 from hotpass_gates.input_example import InputExample
@@ -18,5 +19,5 @@ from hotpass_gates.staging_dwell import StagingDwell
 def hotpass_gates() -> list[type[Gate]]:
     return [
         MetricThreshold, ChampionComparison, StagingDwell, RequiredTags, Signature, InputExample, Lineage,
-        Freshness,
+        Freshness, Approvals,
     ]  # fmt: skip

@@ -26,6 +26,8 @@ from hotpass.facts import (
 from hotpass.verdicts import Identity, Json, is_json
 
 __all__ = [
+    "CREATED_BY_TAG",
+    "USER_TAG",
     "Approval",
     "Candidate",
     "Dataset",

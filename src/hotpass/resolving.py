@@ -90,18 +90,22 @@ def resolve(
     version = request.version
     if version is None:
         version = _version_before(registry, chains(request.model), request, champion)
-    if version == "latest":
-        newest = max(model.newest, key=lambda facts: facts.version, default=None)
-        newest = newest or next(registry.versions(request.model), None)
-        if newest is None:
-            raise NotFound(f"model {request.model!r} has no versions. Register one first.")
-        facts = newest
-    else:
-        facts = model.find(version) or registry.version(request.model, version)
+    facts = find_version(registry, model, version)
     if champion is not None and champion.version == facts.version:
         champion = None
     stage_aliases = policies.stage_aliases(request.model)
     return Resolved(replace(request, version=facts.version), model, facts, champion, archive, stage_aliases)
+
+
+def find_version(registry: Registry, model: ModelFacts, version: int | Literal["latest"]) -> VersionFacts:
+    """The version of that number, or the highest one. Raises NotFound where there is none."""
+    if version != "latest":
+        return model.find(version) or registry.version(model.name, version)
+    newest = max(model.newest, key=lambda facts: facts.version, default=None)
+    newest = newest or next(registry.versions(model.name), None)
+    if newest is None:
+        raise NotFound(f"model {model.name!r} has no versions. Register one first.")
+    return newest
 
 
 def _archive_existing(policies: PolicySet, request: Request) -> bool:

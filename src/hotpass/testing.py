@@ -20,11 +20,15 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from hotpass.candidate import (
+    CREATED_BY_TAG,
+    USER_TAG,
+    Approval,
     Candidate,
     Dataset,
     LoggedModelFacts,
     Metric,
     ModelFile,
+    Person,
     RunFacts,
     Stay,
     Subject,
@@ -95,6 +99,9 @@ def candidate(
     model_file: bool = True,
     evidence: Mapping[str, Json] | None = None,
     champion: Mapping[str, Any] | None = None,
+    approvals: Iterable[str | Person | Approval] = (),
+    requester: str | Person = Person("unknown"),
+    trainer: str | Person | None = None,
     rollback: bool = False,
     workspace: str = "default",
     created_at_ms: int = 1_767_225_600_000,
@@ -107,12 +114,17 @@ def candidate(
     in `stage` began, by the ledger; `stays` gives the whole history instead. `signature` is `{"inputs": …,
     "outputs": …}`, each column names or a mapping of names to types. `run=False` takes the run away, and
     what is logged on it; `model_file=False` the MLmodel file. `champion` is what these arguments would be
-    for the version in stage `to` (its version defaults to 1), or None where no version is. Times are
-    timezone-aware.
+    for the version in stage `to` (its version defaults to 1), or None where no version is. `approvals` are
+    those that stand, `requester` is who asks and `trainer` who made the run; a name alone is that of somebody
+    who has authenticated, and `Person(name)` only claims it. Times are timezone-aware.
 
     Raises CallError for a stage that cannot be one.
     """
     stage, to = canonical(stage), canonical(to)
+    if trainer is not None:
+        who = _person(trainer)
+        run_tags = {**(run_tags or {}), CREATED_BY_TAG if who.authenticated else USER_TAG: who.name}
+    given = tuple(_approval(number, one) for number, one in enumerate(approvals, 1))
     on_model = tuple(metric for metric in (metrics or {}).values() if isinstance(metric, Metric))
     on_run = {name: value for name, value in (metrics or {}).items() if not isinstance(value, Metric)}
     if stays is None:
@@ -140,7 +152,10 @@ def candidate(
         defaults = {"version": 1, "model": model, "stage": to, "model_tags": model_tags}
         other = candidate(**{**defaults, **champion})
         holder = Subject(other.facts, other._sources)
-    return Candidate(facts, sources, to, champion=holder, rollback=rollback)
+    return Candidate(
+        facts, sources, to, champion=holder, rollback=rollback, requester=_person(requester),
+        approvals=lambda: given,
+    )  # fmt: skip
 
 
 def judge(gate: type[Gate] | str, parameters: Any, candidate: Candidate, now: datetime = NOW) -> GateResult:
@@ -176,6 +191,16 @@ def make(gate: type[Gate] | str, parameters: Any) -> Gate:
     ):
         raise ParameterError(f"{gate.name}: {error.message}", tuple(error.path))
     return gate(parameters)
+
+
+def _person(who: str | Person) -> Person:
+    return who if isinstance(who, Person) else Person(who, authenticated=True)
+
+
+def _approval(number: int, given: str | Person | Approval) -> Approval:
+    if isinstance(given, Approval):
+        return given
+    return Approval(*_person(given), at=NOW, record_id=f"approval-{number}")
 
 
 def _columns(signature: Mapping[str, Columns] | None, side: str) -> tuple[tuple[str, str], ...] | None:
