@@ -39,16 +39,18 @@ from hotpass.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from hotpass.api import adopt, check, connect, history, promote, rollback
+    from hotpass.api import adopt, approve, check, connect, history, promote, rollback, withdraw
     from hotpass.policy.loader import load_policies
 
 _LAZY = {
     "adopt": "hotpass.api",
+    "approve": "hotpass.api",
     "check": "hotpass.api",
     "connect": "hotpass.api",
     "history": "hotpass.api",
     "promote": "hotpass.api",
     "rollback": "hotpass.api",
+    "withdraw": "hotpass.api",
     "load_policies": "hotpass.policy.loader",
 }
 
@@ -84,6 +86,7 @@ __all__ = [
     "TrainingRejected",
     "Verdict",
     "adopt",
+    "approve",
     "check",
     "connect",
     "failed",
@@ -95,4 +98,5 @@ __all__ = [
     "pending",
     "promote",
     "rollback",
+    "withdraw",
 ]

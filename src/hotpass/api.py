@@ -63,8 +63,8 @@ def connect(
     that runs longer an error. `lease` is how many seconds others leave an open promotion alone. `notify` is
     told what goes on meanwhile; without it only that policies were ignored is said, as a warning in the log.
 
-    Where the registry is a guard's, a server's or a `hotpass+...` URI, its policies decide and not those found
-    here. Raises PolicyError, PluginError, CallError, RegistryError.
+    Where the registry is a guard's, a server's or a `hotpass+...` URI, its policies decide and not those
+    found here. Raises PolicyError, PluginError, CallError, RegistryError.
     """
     manager = manager or create_manager(plugin_folders(plugins))
     found = policies if isinstance(policies, PolicySet) else load_policies(policies, manager=manager)
@@ -177,6 +177,42 @@ def rollback(
         policies=policies, plugins=plugins, registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor
     ) as session:
         return session.rollback(model, reason=reason, to_version=to_version, stage=stage)
+
+
+def approve(
+    model: str,
+    version: Version,
+    to: str,
+    *,
+    reason: str,
+    policies: Policies = None,
+    registry_uri: str | None = None,
+    tracking_uri: str | None = None,
+    actor: str | None = None,
+) -> Entry:
+    """Session.approve, in one call."""
+    with connect(
+        policies=policies, registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor
+    ) as session:
+        return session.approve(model, version, to, reason=reason)
+
+
+def withdraw(
+    model: str,
+    version: Version,
+    to: str,
+    *,
+    reason: str,
+    policies: Policies = None,
+    registry_uri: str | None = None,
+    tracking_uri: str | None = None,
+    actor: str | None = None,
+) -> Entry:
+    """Session.withdraw, in one call."""
+    with connect(
+        policies=policies, registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor
+    ) as session:
+        return session.withdraw(model, version, to, reason=reason)
 
 
 def history(

@@ -1,4 +1,5 @@
-"""A registry, its ledger and the policies in force, opened once: everything that Hotpass does with a model."""
+"""A registry, its ledger and the policies in force, opened once: everything that Hotpass does with a model.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from hotpass import adoption
+from hotpass import adoption, approving
 from hotpass.errors import CallError, NotFound
 from hotpass.ledger.audit import Audit, Finding, verify
 from hotpass.ledger.chain import LEASE, Chain
@@ -20,6 +21,7 @@ from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.remote import Remote
 from hotpass.resolving import Request
 from hotpass.settings import Version, claimed_name, ledger_store, version_of
+from hotpass.stages import canonical, is_native
 from hotpass.verdicts import Decision, Json
 
 if TYPE_CHECKING:
@@ -135,6 +137,34 @@ class Session:
             return decision
         return self._promoter.check(request) if check else self._promoter.promote(request)
 
+    def approve(self, model: str, version: Version, to: str, *, reason: str, request_id: str = "") -> Entry:
+        """Records that the session's actor approves of `version` of `model`, with the files it has now, going
+        to stage `to`.
+
+        Returns the record; where the actor's approval stands already, the one of then. A `request_id` that
+        was recorded before gives the record of then, too. Raises CallError without a reason or a name, where
+        the version is in the stage already and where its files have changed since it was registered;
+        NotFound, RegistryError, LedgerError.
+        """
+        word = self._word(model, version, to, reason, request_id)
+        return approving.approve(self.registry, self._chain(model), word, self._notify)
+
+    def withdraw(self, model: str, version: Version, to: str, *, reason: str, request_id: str = "") -> Entry:
+        """Takes the actor's own approval back. Returns the record of that; raises CallError where there is
+        none, and as `approve`.
+        """
+        word = self._word(model, version, to, reason, request_id)
+        return approving.withdraw(self.registry, self._chain(model), word, self._notify)
+
+    def _word(self, model: str, version: Version, to: str, reason: str, request_id: str) -> approving.Word:
+        stage = self.policies.spelling_of(model, canonical(to))
+        known = {entry.to_stage for policy in self.policies.covering(model) for entry in policy.promotions}
+        if known and stage not in known and not is_native(stage):
+            raise CallError(
+                f"no policy takes {model} to a stage {stage!r}; they name {', '.join(sorted(known))}"
+            )
+        return approving.Word(model, version_of(version), stage, self.actor, reason, request_id)
+
     def history(self, model: str, version: int | None = None) -> list[Entry]:
         """Every record about `model` (or one version of it), oldest first. Raises NotFound for an unknown
         model.
@@ -210,4 +240,4 @@ class Session:
 def _versions_of(entry: Entry) -> set[int]:
     body = entry.record.body
     found = {int(seen["version"]) for seen in body.get("versions", ())}
-    return found | ({int(body["version"])} if "version" in body else set())
+    return found | ({int(body["version"])} if body.get("version") is not None else set())
