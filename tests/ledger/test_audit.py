@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +12,12 @@ import pytest
 import hotpass
 from hotpass import api
 from hotpass.ledger.audit import Audit
+from hotpass.ledger.head import TAG_HEAD, Head
 from hotpass.ledger.record import Entry
+from hotpass.ledger.seal import TAG_SEAL, Seal
+from hotpass.plugins import create_manager
+from hotpass.registry.mlflow_registry import MlflowRegistry
+from hotpass.session import Session
 from support.policies import policy_set
 from support.stores import Store
 from support.versions import make_version
@@ -111,6 +119,176 @@ def test_a_run_that_never_was_appended_is_a_remark(sqlite_store: Store, chain: l
     assert stray.info.run_id in found.notes[0]
     assert [entry.id for entry in connect(sqlite_store).history("leads")] == [entry.id for entry in chain]
     assert connect(sqlite_store).promote("leads", 3, "Production").allowed
+
+
+# --- seals --------------------------------------------------------------------------------------------------
+
+
+KEY, OTHER_KEY = Seal(b"k" * 32), Seal(b"o" * 32)
+
+
+def behind_a_guard(store: Store, seal: Seal | None = KEY) -> Session:
+    """A session as the guard opens one: its records are sealed."""
+    return Session(
+        MlflowRegistry(store.uri, store.uri), policy_set(production_from=None), create_manager(), seal=seal
+    )
+
+
+@pytest.fixture
+def guarded(sqlite_store: Store) -> list[Entry]:
+    """Four records: one from before the guard, then three that it sealed."""
+    versions = [make_version(sqlite_store, "leads", metrics={"roc_auc": value}) for value in (0.8, 0.9, 0.85)]
+    behind_a_guard(sqlite_store, None).promote("leads", versions[0], "Staging")
+    session = behind_a_guard(sqlite_store)
+    for version in versions:
+        session.promote("leads", version, "Production")
+    return session.history("leads")
+
+
+def prove(store: Store, seal: Seal | None = KEY) -> Audit:
+    return connect(store).audit("leads", seal=seal)
+
+
+def test_seals_are_proved_with_the_key(sqlite_store: Store, guarded: list[Entry]) -> None:
+    found = prove(sqlite_store)
+    assert (found.findings, found.sealed, found.seals_proved) == ([], 3, True)
+    assert found.notes == ["records from before the guard: 1"]
+
+
+def test_without_the_key_sealed_records_are_counted_and_not_called_proved(
+    sqlite_store: Store, guarded: list[Entry]
+) -> None:
+    found = prove(sqlite_store, None)
+    assert (found.findings, found.sealed, found.seals_proved) == ([], 3, False)
+    assert "were not proved" in found.notes[0]
+
+
+def test_another_key_proves_nothing(sqlite_store: Store, guarded: list[Entry]) -> None:
+    found = prove(sqlite_store, OTHER_KEY)
+    assert {finding.record for finding in found.findings} >= {entry.id for entry in guarded[1:]}
+
+
+def test_a_record_past_the_guard_is_a_finding(sqlite_store: Store, guarded: list[Entry]) -> None:
+    behind_a_guard(sqlite_store, None).promote("leads", 1, "Production")
+    past = connect(sqlite_store).history("leads")[-1]
+    found = prove(sqlite_store)
+    assert [finding.record for finding in found.findings] == [past.id]
+    assert found.findings[0].message.startswith("inserted past the guard")
+    assert prove(sqlite_store, None).clean
+
+
+@pytest.mark.parametrize("seal", [None, OTHER_KEY], ids=["without a seal", "with a seal of another key"])
+def test_a_sealed_adoption_accepts_what_came_past_the_guard(
+    sqlite_store: Store, guarded: list[Entry], seal: Seal | None
+) -> None:
+    behind_a_guard(sqlite_store, seal).promote("leads", 1, "Production")
+    assert not prove(sqlite_store).clean
+    sqlite_store.client.transition_model_version_stage("leads", "2", "Staging")
+    assert behind_a_guard(sqlite_store).adopt("leads")["versions"]
+    found = prove(sqlite_store)
+    assert found.clean
+    assert any("adopted since" in note for note in found.notes)
+    sqlite_store.client.transition_model_version_stage("leads", "2", "Archived")
+    assert behind_a_guard(sqlite_store, None).adopt("leads")["versions"]
+    assert not prove(sqlite_store).clean, "an adoption that the guard did not write accepts nothing"
+
+
+def test_a_rewritten_last_record_shows_with_the_key(sqlite_store: Store, guarded: list[Entry]) -> None:
+    """Without a key nobody can tell: no record after it holds its hash."""
+    sqlite_store.client.delete_registered_model_tag("leads", TAG_HEAD)
+    _rewrite(sqlite_store, guarded[-1].id, lambda body: body.update(reason="all is well"))
+    found = prove(sqlite_store)
+    assert guarded[-1].id in {f.record for f in found.findings if "its seal was not made" in f.message}
+
+
+def test_a_seal_that_was_taken_off_shows(sqlite_store: Store, guarded: list[Entry]) -> None:
+    sqlite_store.client.delete_tag(guarded[-1].id, TAG_SEAL)
+    assert guarded[-1].id in {finding.record for finding in prove(sqlite_store).findings}
+
+
+# --- the head -----------------------------------------------------------------------------------------------
+
+
+def set_head(store: Store, head: object) -> None:
+    store.client.set_registered_model_tag("leads", TAG_HEAD, str(head))
+
+
+def cut_off(store: Store, entry: Entry) -> None:
+    """Removes the record and the param that names it, as somebody with the database can."""
+    with contextlib.closing(sqlite3.connect(store.uri.removeprefix("sqlite:///"))) as db, db:
+        assert db.execute("DELETE FROM params WHERE key = 'hotpass.next' AND value = ?", (entry.id,)).rowcount
+        for table in ("params", "tags", "runs"):
+            db.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (entry.id,))
+
+
+@pytest.mark.parametrize("key", [KEY, None], ids=["with a key", "without"])
+def test_cutting_off_the_newest_records_shows(
+    sqlite_store: Store, guarded: list[Entry], key: Seal | None
+) -> None:
+    set_head(sqlite_store, Head.of(guarded[-1], key))
+    assert prove(sqlite_store, key).clean
+    for facts in sqlite_store.client.search_model_versions("name='leads'"):
+        sqlite_store.client.delete_model_version_tag("leads", facts.version, "hotpass.decision")
+    cut_off(sqlite_store, guarded[-1])
+    found = prove(sqlite_store, key)
+    assert [finding.record for finding in found.findings] == [guarded[-1].id]
+    assert "cut off. The chain reached number 4 and ends at number 3" in found.findings[0].message
+
+
+def test_a_chain_that_went_on_without_a_database_may_be_longer_than_its_head(
+    sqlite_store: Store, chain: list[Entry]
+) -> None:
+    set_head(sqlite_store, Head.of(chain[1], None))
+    without = [entry for entry in chain if not entry.record.as_json().get("atomic")]
+    assert prove(sqlite_store, None).clean == (len(without) == len(chain))
+
+
+@pytest.mark.parametrize(
+    ("forged", "said"),
+    [
+        (lambda head: "all is well", "is not what Hotpass writes"),
+        (lambda head: head._replace(seal="0" * 64), "seal of the model's tag hotpass.head was not made"),
+        (lambda head: head._replace(hash="0" * 64), "written for other content"),
+        (lambda head: head._replace(seq=9), "cut off. The chain reached number 9"),
+    ],
+    ids=["no head", "seal", "hash", "number"],
+)
+def test_a_forged_head_is_a_finding(
+    sqlite_store: Store, guarded: list[Entry], forged: Any, said: str
+) -> None:
+    set_head(sqlite_store, forged(Head.of(guarded[-1], KEY)))
+    assert any(said in finding.message for finding in prove(sqlite_store).findings)
+
+
+def test_a_head_of_another_model_is_a_finding(sqlite_store: Store, guarded: list[Entry]) -> None:
+    entry = guarded[-1]
+    other = replace(entry, record=replace(entry.record, model="other"))
+    set_head(sqlite_store, Head.of(other, KEY))
+    assert "was not made with this key" in prove(sqlite_store).findings[0].message
+
+
+def test_the_head_of_a_ledger_that_is_gone_is_a_finding(sqlite_store: Store) -> None:
+    make_version(sqlite_store, "leads")
+    set_head(sqlite_store, Head(3, "a" * 32, "0" * 64))
+    assert "there is none" in prove(sqlite_store, None).findings[0].message
+
+
+# --- a ledger as a whole ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["hotpass-ledger/leads", "hotpass-ledger"])
+def test_a_deleted_experiment_is_a_finding_that_names_what_restores_it(
+    sqlite_store: Store, chain: list[Entry], name: str
+) -> None:
+    """`delete_experiment` deletes its runs too (`SqlAlchemyStore.delete_experiment`)."""
+    client = sqlite_store.client
+    experiment = client.get_experiment_by_name(name).experiment_id
+    client.delete_experiment(experiment)
+    assert connect(sqlite_store).ledgers(deleted_too=True) == ["leads"]
+    messages = [finding.message for finding in audit(sqlite_store).findings]
+    assert any("was deleted. Restore" in message for message in messages), messages
+    client.restore_experiment(experiment)
+    assert audit(sqlite_store).clean
 
 
 def _rewrite(store: Store, record: str, change: Any) -> None:
