@@ -6,15 +6,17 @@ import os
 import signal
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
 
+from support.guarded import ADMIN, Guarded, How, guarded_server, password_of
 from support.proxy import Proxy, proxied
 from support.servers import Server, alias_only_server, mlflow_server
 from support.stores import Postgres, Store, forget_engines, forget_stores, sqlite_copy, sqlite_template
@@ -115,7 +117,10 @@ def _reset_mlflow() -> None:
         forget_stores(RELATIVE)
 
 
-def _use(store: Store, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Store:
+S = TypeVar("S", Store, Guarded)
+
+
+def _use(store: S, monkeypatch: pytest.MonkeyPatch, folder: Path) -> S:
     """Makes `store` the one that MLflow uses, here and in processes started from here."""
     import mlflow
 
@@ -123,6 +128,9 @@ def _use(store: Store, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Store:
     mlflow.set_tracking_uri(store.uri)
     mlflow.set_registry_uri(store.uri)
     os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = store.uri
+    if isinstance(store, Guarded) and store.how.auth:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = ADMIN
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = password_of(ADMIN)
     return store
 
 
@@ -185,6 +193,119 @@ def alias_only_store(_alias_only_server: Server, tmp_path: Path, monkeypatch: py
     return _use(store, monkeypatch, tmp_path)
 
 
+#: Guarded servers that one test process keeps running; beyond that the one unused for longest is stopped.
+MOST_GUARDED = 3
+
+
+class GuardedServers:
+    """Starts a guarded server for each way to start one, and keeps it for the next test that wants the same.
+    """
+
+    def __init__(
+        self, folders: pytest.TempPathFactory, template: Path, postgres: Postgres | None = None
+    ) -> None:
+        self._folders, self._template, self._postgres = folders, template, postgres
+        self._running: dict[How, tuple[Guarded, ExitStack]] = {}
+
+    def get(self, how: How) -> Guarded:
+        if how not in self._running:
+            while len(self._running) >= MOST_GUARDED:
+                self._running.pop(next(iter(self._running)))[1].close()
+            stack = ExitStack()
+            folder = self._folders.mktemp("guarded")
+            server = stack.enter_context(
+                guarded_server(folder, how, template=self._template, postgres=self._postgres)
+            )
+            self._running[how] = server, stack
+        self._running[how] = self._running.pop(how)  # the last one is the latest used
+        return self._running[how][0]
+
+    def close(self) -> None:
+        for _, stack in self._running.values():
+            stack.close()
+
+
+@pytest.fixture(scope="session")
+def _guarded_on_sqlite(
+    _home: Path, _template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GuardedServers]:
+    servers = GuardedServers(tmp_path_factory, _template)
+    yield servers
+    servers.close()
+
+
+@pytest.fixture(scope="session")
+def _guarded_on_postgres(
+    _home: Path, _template: Path, postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GuardedServers]:
+    servers = GuardedServers(tmp_path_factory, _template, postgres_server)
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+def guarded_by(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Guarded]:
+    """`guarded_by(auth=True, workers=2)` is a running guarded server; the arguments are those of `How`.
+
+    Every test that asks for the same gets the same server, so take model names from its `name()`, and leave
+    its policies and its process alone: tests that change those take `own_guarded`.
+    """
+
+    def get(**how: Any) -> Guarded:
+        wanted = How(**how)
+        servers: GuardedServers = request.getfixturevalue(f"_guarded_on_{wanted.kind}")
+        return _use(servers.get(wanted), monkeypatch, tmp_path)
+
+    return get
+
+
+@pytest.fixture
+def own_guarded(
+    request: pytest.FixtureRequest, _template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Guarded]]:
+    """`own_guarded(workers=4)` is a guarded server of the test's own, stopped at its end: 8 s. Its policies
+    may be edited, and it may be killed and started again. With `started=False` the test starts it.
+    """
+    with ExitStack() as stack:
+
+        def start(*, started: bool = True, **how: Any) -> Guarded:
+            folder = tmp_path / f"guarded-{uuid.uuid4().hex[:6]}"
+            postgres = request.getfixturevalue("postgres_server") if how.get("kind") == "postgres" else None
+            server = stack.enter_context(
+                guarded_server(folder, How(**how), template=_template, postgres=postgres, started=started)
+            )
+            return _use(server, monkeypatch, tmp_path)
+
+        yield start
+
+
+@pytest.fixture
+def guarded_sqlite(guarded_by: Callable[..., Guarded]) -> Guarded:
+    """A guarded server on SQLite with one worker, shared by all tests: take model names from `name()`."""
+    return guarded_by()
+
+
+@pytest.fixture
+def guarded_postgres(guarded_by: Callable[..., Guarded]) -> Guarded:
+    """A guarded server on PostgreSQL with two workers, shared by all tests: take model names from `name()`.
+    """
+    return guarded_by(kind="postgres", workers=2)
+
+
+@pytest.fixture
+def guarded_auth(guarded_by: Callable[..., Guarded]) -> Guarded:
+    """A guarded server on SQLite with MLflow's auth, shared by all tests; the process' user is its admin."""
+    return guarded_by(auth=True)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def guarded(request: pytest.FixtureRequest) -> Guarded:
+    """A guarded server on SQLite and on PostgreSQL in turn."""
+    return request.getfixturevalue(f"guarded_{request.param}")
+
+
 STORES = {
     "sqlite": "sqlite_store",
     "postgres": "postgres_store",
@@ -226,7 +347,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if report.failed and report.when == "call":
         for value in getattr(item, "funcargs", {}).values():
-            if isinstance(value, Store) and value.log is not None and value.log.exists():
+            if isinstance(value, Store | Guarded) and value.log is not None and value.log.exists():
                 tail = value.log.read_text(errors="replace")[-4000:]
                 report.sections.append((f"log of the {value.kind} server", tail))
     return report

@@ -114,13 +114,16 @@ class Postgres:
         return f"postgresql+psycopg2://postgres:{PASSWORD}@/{database}?host={self.folder / 'data'}"
 
     @contextlib.contextmanager
-    def database(self, folder: Path) -> Iterator[Store]:
-        """An empty store of its own in `folder`, which must be the working directory of whoever uses it."""
+    def database(self, folder: Path, artifact_root: str | None = None) -> Iterator[Store]:
+        """An empty store of its own in `folder`, which must be the working directory of whoever uses it.
+        `artifact_root` is where its first experiment keeps artifacts, if not in the folder.
+        """
         name, artifacts = f"test_{uuid.uuid4().hex[:12]}", folder / "mlruns"
         self._run(f"CREATE DATABASE {name} TEMPLATE template_mlflow STRATEGY FILE_COPY")
         uri = self.uri(name)
         try:
-            self._run(f"UPDATE experiments SET artifact_location = '{artifacts}/0'", name)
+            root = artifact_root or artifacts
+            self._run(f"UPDATE experiments SET artifact_location = '{root}/0'", name)
             yield Store("postgres", uri, artifacts)
         finally:
             forget_engines(uri)
