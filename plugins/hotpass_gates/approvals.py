@@ -128,16 +128,16 @@ class Approvals(Gate):
     ) -> GateResult:
         have = f"{len(counted)} of {self._at_least} approvals" + (f" ({_and(counted)})" if counted else "")
         missing = self._at_least - len(counted)
-        roles = [f"{why}, {name}" for name, why in excluded.items() if name not in self._never]
+        roles = {name: f"{name} ({why})" for name, why in excluded.items() if name not in self._never}
         if self._by is None:
-            who = "anybody" + (f" but {_and(roles)}" if roles else "")
+            who = "anybody" + (f" but {_and(list(roles.values()))}" if roles else "")
         else:
             left = [name for name in self._by if name not in excluded and name not in counted]
             if len(left) < missing:
-                cannot = _and([role for role in roles if role.rpartition(", ")[2] in self._by])
+                cannot = _and([role for name, role in roles.items() if name in self._by])
                 return GateResult(
                     Verdict.FAILED,
-                    f"{have}, and those under `by` cannot give {missing} more: {cannot} is among them. "
+                    f"{have}, and those under `by` cannot give {missing} more, since {cannot} may not. "
                     "Let somebody else ask for the promotion, or name more people in the policy",
                     evidence,
                 )

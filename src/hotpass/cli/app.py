@@ -44,6 +44,8 @@ COMMANDS = {
     "check": Command("hotpass.cli.decide:check", "Judge a promotion without doing it.", "Promote"),
     "promote": Command("hotpass.cli.decide:promote", "Judge a promotion, and do it if allowed.", "Promote"),
     "rollback": Command("hotpass.cli.decide:rollback", "Put an earlier version back.", "Promote"),
+    "approve": Command("hotpass.cli.approve:approve", "Say that a version may go to a stage.", "Promote"),
+    "withdraw": Command("hotpass.cli.approve:withdraw", "Take your own approval back.", "Promote"),
     "adopt": Command("hotpass.cli.decide:adopt", "Record what an existing registry holds.", "Promote"),
     "status": Command("hotpass.cli.look:status", "Models, stages, champions and waiting candidates.", "Look"),
     "history": Command("hotpass.cli.look:history", "The decisions on a model, newest first.", "Look"),

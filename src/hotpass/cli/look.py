@@ -19,6 +19,7 @@ from hotpass.cli.options import (
     named,
 )
 from hotpass.cli.sessions import guards_seal, open_to_look
+from hotpass.ledger.record import Kind
 from hotpass.texts import shown
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def history(
     newest = entries[::-1][:limit]
     if as_json:
         output.print_json(
-            {"model": model, "total": len(entries), "records": [_record(entry) for entry in newest]}
+            {"model": model, "total": len(entries), "records": [record_as_json(entry) for entry in newest]}
         )
         return 0
     if not newest:
@@ -154,6 +155,8 @@ def _show_model(found: ModelStatus) -> None:
         output.say(shown(f"  {held.stage:<11} version {held.version}{aliases}{since}"))
         if held.last_decision is not None:
             output.say(shown(f"  {'':<11} {_said(held, held.last_decision)}"))
+        for stage in dict.fromkeys(approval.to for approval in held.approvals):
+            output.say(shown(f"  {'':<11} {_approved(held, stage)}"))
     if found.open is not None:
         record = found.open
         output.say(
@@ -186,6 +189,15 @@ def _said(held: Held, last: LastDecision) -> str:
     if last.passes_at is not None:
         words += f"; passes {from_now(last.passes_at)}"
     return words + (f"; {last.against[0]}" if last.against else "") + (" …" if len(last.against) > 1 else "")
+
+
+def _approved(held: Held, stage: str) -> str:
+    by = [
+        given.name if given.authenticated else f"{given.name} (claimed)"
+        for given in held.approvals
+        if given.to == stage
+    ]
+    return f"approved for {stage} by {', '.join(by)}"
 
 
 # --- history ------------------------------------------------------------------------------------------------
@@ -233,7 +245,14 @@ def _row(entry: Entry) -> tuple[str, str, str, str, str, str]:
 
 
 def _what(entry: Entry) -> str:
-    body = entry.record.body
+    body, kind = entry.record.body, entry.record.kind
+    if kind is Kind.OBSERVATION:
+        of = f"v{body['version']}  " if body.get("version") is not None else ""
+        return f"{of}{body.get('call', 'a call')} was let past"
+    if kind is Kind.APPROVAL:
+        return f"v{body['version']}  approved for {body['to']}"
+    if kind is Kind.WITHDRAWAL:
+        return f"v{body['version']}  approval for {body['to']} taken back"
     if "version" not in body:
         seen = ", ".join(f"v{one['version']} in {one['stage']}" for one in body.get("versions", ()))
         return f"adopted {seen}"
@@ -245,7 +264,8 @@ def _what(entry: Entry) -> str:
 
 def _outcome(entry: Entry) -> str:
     """The outcome, and whether the version moved: `allowed, moved`, `allowed, not moved`, `denied`."""
-    words = str(entry.record.body.get("outcome", ""))
+    record = entry.record
+    words = str(record.body.get("outcome", "observed" if record.kind is Kind.OBSERVATION else ""))
     if entry.is_open:
         words += ", open"
     elif entry.record.moves:
@@ -253,7 +273,8 @@ def _outcome(entry: Entry) -> str:
     return f"{words}, settled later" if entry.settled_later else words
 
 
-def _record(entry: Entry) -> dict[str, Json]:
+def record_as_json(entry: Entry) -> dict[str, Json]:
+    """A record as `--json` prints it."""
     record = entry.record
     return {
         "id": entry.id, "kind": str(record.kind), "number": record.seq, "time": record.time,

@@ -47,7 +47,7 @@ class Given:
         for option, uri in (("--registry-uri", self.registry_uri), ("--tracking-uri", self.tracking_uri)):
             if uri:
                 parts += [option, masked(uri)]
-        if self.reason and words[0] in ("promote", "rollback"):
+        if self.reason and words[0] in ("approve", "promote", "rollback", "withdraw"):
             parts += ["--reason", self.reason]
         return shlex.join(parts)
 

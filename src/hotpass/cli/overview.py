@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from hotpass.artifacts import DIGEST_TAG
 from hotpass.candidate import VersionFacts
 from hotpass.errors import LedgerError
+from hotpass.ledger.approvals import goes_back_to, standing_approvals
 from hotpass.ledger.reading import current_stay
 from hotpass.ledger.record import Entry, Kind
 from hotpass.stages import RESTING, ModelStage, alias_of
@@ -37,6 +39,17 @@ class LastDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """An approval that stands."""
+
+    to: str
+    name: str
+    authenticated: bool
+    time: datetime
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A version in a stage. `since` is by the ledger; None where it does not know."""
 
@@ -45,6 +58,7 @@ class Held:
     aliases: tuple[str, ...]
     since: datetime | None
     last_decision: LastDecision | None
+    approvals: tuple[Approved, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +152,7 @@ def _status(
     remarks: list[Remark] = []
     try:
         entries = session.recent(model)
-        if entries and entries[0].record.seq > 1 and not _all_known(entries, in_stages):
+        if not _all_known(entries, in_stages):
             entries = session.history(model)
     except LedgerError as error:
         entries = []
@@ -161,15 +175,33 @@ def _status(
 
 
 def _all_known(entries: Sequence[Entry], versions: Sequence[VersionFacts]) -> bool:
-    return all(current_stay(entries, facts) is not None for facts in versions)
+    """Whether `entries` say when each version came into its stage, and who approved those that wait."""
+    if not entries or entries[0].record.seq == 1:
+        return True
+    return all(
+        current_stay(entries, facts) is not None
+        and (facts.stage == ModelStage.PRODUCTION or goes_back_to(entries, facts.created_at_ms))
+        for facts in versions
+    )
 
 
 def _held(facts: VersionFacts, aliases: Mapping[str, int], entries: Sequence[Entry]) -> Held:
     stay = current_stay(entries, facts)
     names = tuple(sorted(alias for alias, number in aliases.items() if number == facts.version))
     return Held(
-        facts.version, facts.stage, names, stay.since if stay else None, _last_decision(facts, entries)
-    )
+        facts.version, facts.stage, names, stay.since if stay else None, _last_decision(facts, entries),
+        tuple(_approvals(facts, entries)),
+    )  # fmt: skip
+
+
+def _approvals(facts: VersionFacts, entries: Sequence[Entry]) -> Iterator[Approved]:
+    """The approvals of `facts` that stand, where its tag does not say that its files are others."""
+    stages = [entry.record.body["to"] for entry in entries if entry.record.kind is Kind.APPROVAL]
+    digest = facts.tags.get(DIGEST_TAG)
+    for stage in dict.fromkeys(stages):
+        for given in standing_approvals(entries, facts.identity(), stage):
+            if digest in (None, given.artifact_digest):
+                yield Approved(stage, given.name, given.authenticated, given.at, given.record_id)
 
 
 def _last_decision(facts: VersionFacts, entries: Sequence[Entry]) -> LastDecision | None:
@@ -194,7 +226,7 @@ def against(body: Mapping[str, Json]) -> list[str]:
     """What spoke against a recorded decision: its notes, and every gate in its way, in the words of then."""
     if body.get("outcome") == "allowed":
         return []
-    return [*body.get("notes", ())] + [
+    return [*body.get("notes", ()), *body.get("reasons", ())] + [
         f"{judgement['name']} {judgement['verdict']}: {judgement['message']}"
         for judgement in body.get("judgements", ())
         if judgement["verdict"] != Verdict.PASSED and judgement["enforcement"] != Enforcement.ADVISORY
