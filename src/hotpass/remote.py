@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from hotpass.approving import Word
 from hotpass.errors import (
     ArtifactsChanged,
     CallError,
@@ -81,7 +82,7 @@ class Remote:
 
     def look(self) -> bool:
         """Whether there is a guard, with a request where that is not known."""
-        return self.found if self.found is not None else self._ask("GET", "health") is not None
+        return self.found if self.found is not None else self._ask("GET", "policies") is not None
 
     def decide(self, request: Request, *, check: bool) -> Decision | None:
         """The guard's decision. Raises as `Promoter.promote`, or with `check` as `Promoter.check` does."""
@@ -96,12 +97,18 @@ class Remote:
             body |= {"version": request.version, "to": request.to_stage}
             body |= {} if request.archive_existing is None else {"archive_existing": request.archive_existing}
             body |= {} if check else {"reason": request.reason}
-        answer = self._ask("POST", route, body, once=not check)
+        answer = self._ask("POST", route, body, key=None if check else request.request_id)
         if answer is None:
             return None
         decision = Decision.from_json(_part(answer, "decision", dict))
         self._say_what_is_ignored(decision)
         return decision
+
+    def say(self, route: Literal["approve", "withdraw"], word: Word) -> Entry | None:
+        """Approves, or takes the approval back; the record of that. Raises as `approving` does."""
+        body = {"model": word.model, "version": word.version, "to": word.stage, "reason": word.reason}
+        answer = self._ask("POST", route, body, key=word.request_id)
+        return None if answer is None else entry_from_json(_part(answer, "entry", dict))
 
     def history(self, model: str, version: int | None = None) -> list[Entry] | None:
         """Every record about `model` (or one version of it), oldest first. Raises NotFound, RegistryError."""
@@ -132,18 +139,18 @@ class Remote:
         body: Json = None,
         *,
         params: Mapping[str, str] | None = None,
-        once: bool = False,
+        key: str | None = None,
     ) -> dict[str, Json] | None:
-        """The guard's answer; None where there is no guard. With `once`, it is carried out once however often
-        it has to be sent.
+        """The guard's answer; None where there is no guard. With a `key` (one is made up for "") it is
+        carried out once, however often it has to be sent.
         """
         if self.found is False:
             return None
         from mlflow.utils.rest_utils import http_request
 
         headers = {ACTOR_HEADER: quote(self._actor, safe="")}
-        if once:
-            headers[KEY_HEADER] = uuid.uuid4().hex
+        if key is not None:
+            headers[KEY_HEADER] = key or uuid.uuid4().hex
         sent = {"params": params} if params else {"json": body} if body is not None else {}
         answer = call(
             f"ask the guard at {self.uri}", http_request, self._credentials(), f"{PATH}/{route}", method,

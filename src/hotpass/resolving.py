@@ -18,7 +18,10 @@ from hotpass.stages import RESTING, ModelStage, alias_of, canonical
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for. `version` None asks for the rollback's default."""
+    """What somebody asked for. `version` None asks for the rollback's default.
+
+    `request_id` tells a request that was sent twice from two: what is on record under it is the answer.
+    """
 
     model: str
     version: int | Literal["latest"] | None
@@ -26,6 +29,9 @@ class Request:
     archive_existing: bool | None = None
     reason: str = ""
     rollback: bool = False
+    request_id: str = ""
+    #: The alias whose setting the caller itself tells MLflow's webhooks of.
+    announced: str = ""
 
 
 @dataclass(frozen=True, slots=True)

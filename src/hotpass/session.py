@@ -17,11 +17,13 @@ from hotpass.ledger.seal import Seal
 from hotpass.policy.model import PolicySet
 from hotpass.promotion import Promoter
 from hotpass.recovery import DECISION_TAG
+from hotpass.registry.database import Database
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.remote import Remote
 from hotpass.resolving import Request
 from hotpass.settings import Version, claimed_name, ledger_store, version_of
 from hotpass.stages import canonical, is_native
+from hotpass.transaction import Transactions
 from hotpass.verdicts import Decision, Json
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Session:
         self.manager = manager
         self.actor = actor if isinstance(actor, Actor) else Actor(actor or claimed_name())
         self._ledger_store = ledger_store(registry, ledger_uri)
+        self._database = Database.shared_by(registry.store, self._ledger_store)
         self._lease = lease
         self._seal = seal
         self._remote = remote
@@ -70,6 +73,7 @@ class Session:
             actor=self.actor,
             unmatched=unmatched,
             policies_on_disk=policies_on_disk,
+            transactions=Transactions(self._database, registry) if self._database is not None else None,
             notify=notify,
         )
 
@@ -86,7 +90,9 @@ class Session:
 
     def _chain(self, model: str) -> Chain:
         if model not in self._chains:
-            self._chains[model] = Chain(self._home(model), lease=self._lease, seal=self._seal)
+            self._chains[model] = Chain(
+                self._home(model), lease=self._lease, seal=self._seal, database=self._database
+            )
         return self._chains[model]
 
     def _home(self, model: str) -> Home:
@@ -99,15 +105,25 @@ class Session:
         return self._decide(Request(model, version_of(version), to, archive_existing), check=True)
 
     def promote(
-        self, model: str, version: Version, to: str, *, archive_existing: bool | None = None, reason: str = ""
+        self,
+        model: str,
+        version: Version,
+        to: str,
+        *,
+        archive_existing: bool | None = None,
+        reason: str = "",
+        request_id: str = "",
     ) -> Decision:
         """Moves `version` (a number or `"latest"`) of `model` to stage `to`, if the policies allow it.
 
-        The decision is on record before anything moves, and also where nothing does. Raises PromotionDenied
+        The decision is on record before anything moves, and also where nothing does. Where one is on record
+        under `request_id`, that one is the answer again. Raises PromotionDenied
         (exit 1), its kinds PromotionPending and PromotionOvertaken (exit 3), each with `.decision`;
         CallError, NotFound and PolicyError (exit 2) for a wrong call or policy; RegistryError (exit 4).
         """
-        return self._decide(Request(model, version_of(version), to, archive_existing, reason))
+        return self._decide(
+            Request(model, version_of(version), to, archive_existing, reason, request_id=request_id)
+        )
 
     def rollback(
         self,
@@ -117,6 +133,7 @@ class Session:
         to_version: Version | None = None,
         stage: str = "Production",
         dry_run: bool = False,
+        request_id: str = "",
     ) -> Decision:
         """Puts the version that held `stage` before (or `to_version`) back. Only a policy's `rollback:` gates
         apply.
@@ -127,7 +144,7 @@ class Session:
         version = None if to_version is None else version_of(to_version)
         if not reason.strip():
             raise CallError("a rollback needs a reason: --reason on the command line, reason= in a call")
-        request = Request(model, version, stage, reason=reason, rollback=True)
+        request = Request(model, version, stage, reason=reason, rollback=True, request_id=request_id)
         return self._decide(request, check=dry_run)
 
     def _decide(self, request: Request, *, check: bool = False) -> Decision:
@@ -147,14 +164,16 @@ class Session:
         NotFound, RegistryError, LedgerError.
         """
         word = self._word(model, version, to, reason, request_id)
-        return approving.approve(self.registry, self._chain(model), word, self._notify)
+        found = self._remote.say("approve", word) if self._remote is not None else None
+        return found or approving.approve(self.registry, self._chain(model), word, self._notify)
 
     def withdraw(self, model: str, version: Version, to: str, *, reason: str, request_id: str = "") -> Entry:
         """Takes the actor's own approval back. Returns the record of that; raises CallError where there is
         none, and as `approve`.
         """
         word = self._word(model, version, to, reason, request_id)
-        return approving.withdraw(self.registry, self._chain(model), word, self._notify)
+        found = self._remote.say("withdraw", word) if self._remote is not None else None
+        return found or approving.withdraw(self.registry, self._chain(model), word, self._notify)
 
     def _word(self, model: str, version: Version, to: str, reason: str, request_id: str) -> approving.Word:
         stage = self.policies.spelling_of(model, canonical(to))

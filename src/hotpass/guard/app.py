@@ -16,7 +16,11 @@ from typing import Any, NoReturn
 from hotpass.errors import CallError, HotpassError
 from hotpass.guard.basic_auth import with_auth
 from hotpass.guard.core import Guard, guard_of
+from hotpass.guard.entry import registry_builder
 from hotpass.guard.guard_settings import GuardSettings, check_guardable
+from hotpass.guard.routes import add_routes
+from hotpass.guard.workspaces import guard_workspaces
+from hotpass.guard.routes import add_routes
 from hotpass.registry.calls import masked
 from hotpass.texts import printable
 
@@ -44,7 +48,8 @@ def _guarded_app() -> Any:
     from mlflow.server import app as flask_app
 
     guard = guard_of(server_settings())
-    guarded_stores(guard)
+    guard_stores(guard)
+    guard_workspaces(guard)
     app: Any = flask_app
     if guard.settings.auth:
         app = with_auth(flask_app)
@@ -52,6 +57,7 @@ def _guarded_app() -> Any:
         from mlflow.server.fastapi_app import create_fastapi_app
 
         app = create_fastapi_app(flask_app)
+    add_routes(flask_app, guard)
     return app
 
 
@@ -77,14 +83,22 @@ def server_settings() -> GuardSettings:
     return settings
 
 
-def guarded_stores(guard: Guard) -> None:
-    """Has MLflow make guarded stores in this process, and makes them, so that one that cannot be made is
-    seen at start.
+def guard_stores(guard: Guard) -> None:
+    """Has MLflow's server make guarded stores in this process, and makes them, so that one that cannot be
+    made is seen at start. Raises CallError, MlflowException.
     """
     from mlflow.server import handlers
+    from mlflow.store.db.db_types import DATABASE_ENGINES
 
-    handlers._get_tracking_store()
-    handlers._get_model_registry_store()
+    build = registry_builder(guard)
+    for scheme in DATABASE_ENGINES:
+        handlers._model_registry_store_registry.register(scheme, build)
+    for store in (handlers._get_model_registry_store(),):
+        if not type(store).__module__.startswith("hotpass."):
+            raise CallError(
+                f"MLflow made a {type(store).__name__} in the place of a guarded store. Another plugin has "
+                "the database's scheme, or the store was made before the app: nothing would be guarded"
+            )
 
 
 def _stop(why: str) -> NoReturn:
