@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hotpass.guard.spelling import folded
 from hotpass.recovery import DECISION_TAG
 from hotpass.registry.convert import STAGE_TAG
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _RESTS_ON = "models:/"  # + the id of a LoggedModel, as the registry keeps it in a version's source
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+_IDS_A_QUERY = 500
 
 
 class FrozenVersion(NamedTuple):
@@ -35,7 +37,13 @@ class FrozenVersion(NamedTuple):
     where: str  # it stands: "in Production", "behind the alias production", "in the ledger"
 
     @property
-    def says(self) -> str:
+    def model_id(self) -> str:
+        """The LoggedModel that it rests on; "" where its source names none."""
+        model_id = self.source.removeprefix(_RESTS_ON)
+        return model_id if _MODEL_ID.fullmatch(model_id) else ""
+
+    @property
+    def stands(self) -> str:
         """What the version says of itself."""
         return f"it stands {self.where}"
 
@@ -48,8 +56,8 @@ class FrozenVersion(NamedTuple):
 class Standing:
     """Remembers nothing; safe to use from several threads.
 
-    Every method takes the connection of a transaction that is open on the database, so that a writer can ask
-    again right before it commits; without one it opens its own.
+    The methods take the connection of a transaction that is open on the registry's database, so that a writer
+    can ask again right before it commits; without one they open their own.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -70,45 +78,92 @@ class Standing:
             Version.name == name,
             Version.version == int(version),
         )
-        return found[0].says if found else None
+        return found[0].stands if found else None
 
     def frozen_run(self, run_id: str, connection: Connection | None = None) -> str | None:
-        """Why this run may not change; None where it may.
-
-        A run stands behind the versions that name it, and behind those that rest on a LoggedModel that it
-        logged, in whichever workspace they are.
-        """
-        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
-        from sqlalchemy import or_
-
-        if not run_id:
-            return None
-        found = self._frozen(connection, or_(Version.run_id == run_id, self._rests_on_one_of(run_id)))
-        return found[0].backed if found else None
+        """Why this run may not change; None where it may."""
+        found = self.behind_run(run_id, connection)
+        return found.backed if found else None
 
     def frozen_logged_model(self, model_id: str, connection: Connection | None = None) -> str | None:
-        """Why this LoggedModel may not change; None where it may.
+        """Why this LoggedModel may not change; None where it may."""
+        found = self.behind_logged_model(model_id, connection)
+        return found.backed if found else None
 
-        It stands behind the versions that name it as their source, their copies, and those that name its
-        folder.
+    def behind_run(self, run_id: str, connection: Connection | None = None) -> FrozenVersion | None:
+        """The first frozen version that the run stands behind: one that names it, or one that rests on a
+        LoggedModel that it logged. In whichever workspace that is.
         """
-        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
-        from sqlalchemy import or_
+        found = self._frozen(connection, self._rests_on_run(run_id)) if run_id else None
+        return found[0] if found else None
 
+    def behind_logged_model(
+        self, model_id: str, connection: Connection | None = None
+    ) -> FrozenVersion | None:
+        """The first frozen version that the LoggedModel stands behind: one that names it as its source, a
+        copy of such a one, or one that names its folder.
+        """
         if not _MODEL_ID.fullmatch(model_id or ""):
             return None
-        found = self._frozen(
-            connection,
-            or_(
-                Version.source.contains(model_id, autoescape=True),
-                Version.storage_location.contains(model_id, autoescape=True),
-            ),
-        )
-        return found[0].backed if found else None
+        found = self._frozen(connection, self._rests_on_logged_model(model_id))
+        return found[0] if found else None
+
+    def behind_experiment(self, experiment_id: int) -> FrozenVersion | None:
+        """The first frozen version with its run or its LoggedModel in the experiment."""
+        from mlflow.store.tracking.dbmodels.models import SqlLoggedModel as LoggedModel
+        from mlflow.store.tracking.dbmodels.models import SqlRun as Run
+        from sqlalchemy import select
+
+        frozen = self._frozen(None)
+        runs = {found.run_id: found for found in frozen if found.run_id}
+        models = {found.model_id: found for found in frozen if found.model_id}
+        with self._connected(self._guard.registry.tracking, None) as connected:
+            for column, experiment, known in (
+                (Run.run_uuid, Run.experiment_id, runs),
+                (LoggedModel.model_id, LoggedModel.experiment_id, models),
+                (LoggedModel.model_id, None, models),
+            ):
+                for ids in _batches(list(known)):
+                    statement = select(column).where(column.in_(ids))
+                    if experiment is not None:
+                        statement = statement.where(experiment == experiment_id)
+                    else:  # the run that logged the LoggedModel, where the version names another
+                        statement = statement.join(Run, Run.run_uuid == LoggedModel.source_run_id).where(
+                            Run.experiment_id == experiment_id
+                        )
+                    first = connected.execute(statement.limit(1)).scalar()
+                    if first is not None:
+                        return known[first]
+        return None
 
     def frozen_versions(self) -> list[FrozenVersion]:
         """All frozen versions, of all workspaces."""
         return self._frozen(None)
+
+    def hold(self, run_ids: Iterable[str], model_ids: Iterable[str], connection: Connection) -> None:
+        """Waits for the promotions that are under way of models with versions that rest on these, and keeps
+        others from beginning until the transaction of `connection` ends.
+
+        A promotion locks the registered model while it looks at the evidence for the last time. In SQLite the
+        writer of the transaction is the only one anyway.
+        """
+        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
+        from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel as Model
+        from sqlalchemy import exists, or_, select
+
+        conditions = [self._rests_on_run(run_id) for run_id in run_ids]
+        conditions += [self._rests_on_logged_model(model_id) for model_id in model_ids]
+        if connection.dialect.name == "sqlite" or not conditions:
+            return
+        rests = exists().where(
+            Version.workspace == Model.workspace, Version.name == Model.name, or_(*conditions)
+        )
+        connection.execute(select(Model.name).where(rests).with_for_update(read=True)).all()
+
+    @property
+    def in_one_database(self) -> bool:
+        """Whether a connection to the tracking store's database is one to the registry's."""
+        return self._guard.settings.registry_uri == self._guard.settings.tracking_uri
 
     # --- the registry's database ----------------------------------------------------------------------------
 
@@ -144,6 +199,9 @@ class Standing:
             .order_by(Version.workspace, Version.name, Version.version, Alias.alias)
         )  # fmt: skip
         with self._connected(self._guard.registry.store, connection) as connected:
+            if connection is not None and connected.dialect.name in ("mysql", "mariadb"):
+                # A plain SELECT would see the database as it was when the transaction began.
+                statement = statement.with_for_update(read=True)
             rows = connected.execute(statement).all()
         found: dict[tuple[str, str, int], FrozenVersion] = {}
         guarded: dict[str, frozenset[str] | None] = {}
@@ -151,7 +209,8 @@ class Standing:
             # As the database spells the name: MySQL finds it by other spellings too.
             if row.name not in guarded:
                 covered = self._guard.covers(row.name)
-                guarded[row.name] = self._guard.guarded_aliases(row.name) if covered else None
+                aliases = self._guard.guarded_aliases(row.name) if covered else ()
+                guarded[row.name] = frozenset(map(folded, aliases)) if covered else None
             where = _where(row, guarded[row.name])
             if where:
                 key = (row.workspace, row.name, row.version)
@@ -160,29 +219,34 @@ class Standing:
                 ))  # fmt: skip
         return list(found.values())
 
-    def _rests_on_one_of(self, run_id: str) -> ColumnElement[bool]:
-        """Whether a version rests on a LoggedModel that the run logged."""
+    def _rests_on_run(self, run_id: str) -> ColumnElement[bool]:
         from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
         from mlflow.store.tracking.dbmodels.models import SqlLoggedModel as LoggedModel
-        from sqlalchemy import exists, func, select
+        from sqlalchemy import exists, func, or_, select
 
         if self.in_one_database:
             # By the key of each version's LoggedModel: there is no index on LoggedModels' runs.
-            logged: ColumnElement[bool] = exists().where(
-                LoggedModel.model_id == func.substr(Version.source, len(_RESTS_ON) + 1),
-                LoggedModel.source_run_id == run_id,
+            logged: ColumnElement[bool] = exists(
+                select(LoggedModel.model_id).where(
+                    LoggedModel.model_id == func.substr(Version.source, len(_RESTS_ON) + 1),
+                    LoggedModel.source_run_id == run_id,
+                )
             )
-            return logged
-        with self._connected(self._guard.registry.tracking, None) as connected:
-            models = connected.execute(
-                select(LoggedModel.model_id).where(LoggedModel.source_run_id == run_id)
-            ).scalars()
-            return Version.source.in_([f"{_RESTS_ON}{model_id}" for model_id in models])
+        else:
+            statement = select(LoggedModel.model_id).where(LoggedModel.source_run_id == run_id)
+            with self._connected(self._guard.registry.tracking, None) as connected:
+                models = list(connected.execute(statement).scalars())
+            logged = Version.source.in_([f"{_RESTS_ON}{model_id}" for model_id in models])
+        return or_(Version.run_id == run_id, logged)
 
-    @property
-    def in_one_database(self) -> bool:
-        """Whether a connection to the tracking store's database is one to the registry's."""
-        return self._guard.settings.registry_uri == self._guard.settings.tracking_uri
+    def _rests_on_logged_model(self, model_id: str) -> ColumnElement[bool]:
+        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
+        from sqlalchemy import or_
+
+        return or_(
+            Version.source.contains(model_id, autoescape=True),
+            Version.storage_location.contains(model_id, autoescape=True),
+        )
 
     @contextlib.contextmanager
     def _connected(self, store: Any, connection: Connection | None) -> Iterator[Connection]:
@@ -201,6 +265,11 @@ def _where(row: Any, guarded_aliases: frozenset[str] | None) -> str:
         return ""
     if row.stage != "None":
         return f"in {row.stage}"
-    if row.alias is not None and row.alias.lower() in guarded_aliases:
+    if row.alias is not None and folded(row.alias) in guarded_aliases:
         return f"behind the alias {row.alias}"
     return "in the ledger" if row.key is not None else ""
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _IDS_A_QUERY):
+        yield ids[start : start + _IDS_A_QUERY]
