@@ -20,7 +20,7 @@ from hotpass.candidate import (
 from hotpass.ledger.approvals import goes_back_to, standing_approvals
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import stays_of
-from hotpass.registry.port import ModelFacts, Registry
+from hotpass.registry.port import Evidence, ModelFacts, Registry
 from hotpass.verdicts import Json
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Batch:
     """
 
     def __init__(
-        self, registry: Registry, versions: Sequence[VersionFacts], memory: Memory | None = None
+        self, registry: Evidence, versions: Sequence[VersionFacts], memory: Memory | None = None
     ) -> None:
         """With `memory`, what it holds is not read again (until `changed`)."""
         self._registry = registry
@@ -83,15 +83,15 @@ class Batch:
         memory.runs.update(self._runs or {})
         memory.logged_models.update(self._logged_models or {})
 
-    def changed(self) -> bool:
-        """Whether what was read differs from what the store says now."""
-        fresh = Batch(self._registry, self._versions)
+    def changed(self, evidence: Evidence) -> bool:
+        """Whether what was read differs from what `evidence` says now."""
+        fresh = Batch(evidence, self._versions)
         if self._runs is not None and dict(fresh.runs()) != dict(self._runs):
             return True
         if self._logged_models is None:
             return False
         ids = [facts.model_id for facts in self._versions if facts.model_id]
-        return dict(self._registry.logged_models(ids)) != dict(self._logged_models)
+        return dict(evidence.logged_models(ids)) != dict(self._logged_models)
 
     def experiments(self) -> list[str]:
         """The experiments that the runs and LoggedModels were found in, as far as they were read."""

@@ -1,28 +1,35 @@
-"""The last two steps of a promotion: move and confirm.
+"""The last steps of a promotion where there is only a server: record, recheck, move and confirm, a request
+each. Where the database is at hand they are one transaction: `transaction.py`.
 
-Id, pointer, stage, in this order, so that a crash at any moment can be told apart afterwards (`recovery.py`).
-The record's lease is a promise to the others: what cannot be done within half of it is given up, and the rest
-is left for a write that is still on its way.
+The record is the lock: it is opened before anything moves, and nobody else moves while it is open. Then id,
+pointer, stage, in this order, so that a crash at any moment can be told apart afterwards (`recovery.py`). The
+record's lease is a promise to the others: what cannot be done within half of it is given up, and the rest is
+left for a write that is still on its way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hotpass.artifacts import DIGEST_TAG
 from hotpass.errors import PromotionOvertaken, RegistryError
 from hotpass.ledger.chain import Chain
+from hotpass.ledger.draft import Draft
 from hotpass.ledger.record import Actor, Entry
 from hotpass.ledger.turns import clock
 from hotpass.recovery import DECISION_TAG, reassert, settle
 from hotpass.registry.calls import within
-from hotpass.registry.port import Moved, Registry
+from hotpass.registry.port import Moved, Reader, Registry
 from hotpass.resolving import Resolved
 from hotpass.verdicts import Decision
 
+#: What changed since the decision was made, in words, by what is read under the lock; "" where nothing did.
+Recheck = Callable[[Reader], str]
+
 
 class Mover:
-    """Carries out decisions that are open in the ledger."""
+    """Carries out decisions by requests to a registry."""
 
     def __init__(self, registry: Registry, actor: Actor, notify: Callable[[str], None]) -> None:
         self._registry = registry
@@ -30,14 +37,44 @@ class Mover:
         self._notify = notify
 
     def carry_out(
-        self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, started: float
-    ) -> None:
-        """Moves the version and closes the record. `started`, by `clock()`, is from before the record was
-        written.
+        self,
+        chain: Chain,
+        after: Entry | None,
+        draft: Draft,
+        decision: Decision,
+        resolved: Resolved,
+        recheck: Recheck,
+        decided: Callable[[Entry], None],
+    ) -> Entry | str | None:
+        """The record of `decision`, once it was moved and closed.
 
-        Raises what kept it from moving, with the record closed; PromotionOvertaken where it moved and
+        What changed, in words, where `recheck` found something: the record is closed then, and nothing was
+        moved. None where another record got there first. `decided` is told of the record once the decision is
+        final. Raises what kept it from moving, with the record closed; PromotionOvertaken where it moved and
         something else changed the registry at the same time.
         """
+        started = clock()
+        entry = chain.append_draft(draft, after)
+        if entry is None:
+            return None
+        try:
+            changed = recheck(self._registry)
+        except BaseException:
+            chain.close(entry, moved=False, at_ms=None)
+            raise
+        if changed:
+            chain.close(entry, moved=False, at_ms=None)
+            return changed
+        try:
+            self._carry_out(chain, entry, replace(decision, id=entry.id), resolved, started)
+        finally:
+            decided(entry)
+        return entry
+
+    def _carry_out(
+        self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, started: float
+    ) -> None:
+        """`started`, by `clock()`, is from before the record was written."""
         try:
             with within(chain.lease / 2):
                 moved = self._move(chain, entry, decision, resolved, started)

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from hotpass.errors import PromotionDenied, PromotionOvertaken, PromotionPending, RegistryError
+from hotpass.errors import CallError, PromotionDenied, PromotionOvertaken, PromotionPending, RegistryError
 from hotpass.gather import Batch, Memory
 from hotpass.judging import Judge
 from hotpass.ledger.chain import Chain
+from hotpass.ledger.draft import Draft
 from hotpass.ledger.record import Actor, Entry, Kind
+from hotpass.ledger.trust import cut_off
 from hotpass.ledger.turns import Turns, clock
 from hotpass.moving import Mover
 from hotpass.policy.model import PolicySet
 from hotpass.recovery import PATIENCE, settle
-from hotpass.registry.port import Registry
+from hotpass.registry.port import Reader, Registry
 from hotpass.resolving import Request, Resolved, resolve
+from hotpass.transaction import Transactions
 from hotpass.verdicts import Decision, Outcome
 
 if TYPE_CHECKING:
@@ -52,6 +55,7 @@ class Promoter:
         actor: Actor,
         unmatched: Literal["builtin", "deny"] | None = None,
         policies_on_disk: bool = True,
+        transactions: Transactions | None = None,
         notify: Callable[[str], None] = lambda text: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -63,6 +67,7 @@ class Promoter:
         self._notify = notify
         self._judge = Judge(registry, policies, manager, unmatched, now, actor)
         self._mover = Mover(registry, actor, notify)
+        self._transactions = transactions
         self._memory = Memory()
         # Absolute, since a process may change its directory between reading a policy and being asked to check
         # it again.
@@ -76,7 +81,10 @@ class Promoter:
         """What `promote` would decide now. Writes nothing and waits for nobody."""
         chain = self.chains(request.model)
         chain.refresh()
-        return self._judge.judge(self._resolve(request), chain, None)[0]
+        chain.refuse_unsealed()
+        resolved = self._resolve(request)
+        _refuse_cut_off(chain, resolved)
+        return self._judge.judge(resolved, chain, None)[0]
 
     def promote(self, request: Request) -> Decision:
         """Decides, records the decision and, where it is allowed, moves the version. Returns the decision.
@@ -95,9 +103,16 @@ class Promoter:
         restarts = 0
         while True:
             head = turns.wait(deadline)
+            answer = _answer(chain, request) if request.request_id else None
+            if answer is not None:
+                return _or_raise(answer)
             self._hint_experiments(chain)
             resolved = self._resolve(request if first is None else first.request)
             first = first or resolved
+            _refuse_cut_off(chain, resolved)
+            if chain.head is not head:  # the model's head named a record that was not read yet
+                memory = None
+                continue
             if resolved.in_place:
                 memory = None  # nothing will be checked again
             decision, batch = self._judge.judge(resolved, chain, memory)
@@ -105,13 +120,11 @@ class Promoter:
                 memory = None  # a refusal is never given on remembered evidence
                 decision, batch = self._judge.judge(resolved, chain, None)
             decision = _unless_overtaken(decision, first, resolved)
+            if decision.allowed and not resolved.in_place:
+                decision = self._unless_policies_changed(self._with_digest(decision, resolved))
             moves = decision.allowed and not resolved.in_place
-            if moves:
-                decision = self._with_digest(decision, resolved)
-                moves = decision.allowed
-            started = clock()
-            entry = self._append(chain, head, decision, resolved, batch, moves=moves)
-            if entry is None:  # another record got there first: what was judged may be out of date
+            done = self._carry_out(chain, head, decision, resolved, batch, moves=moves)
+            if done is None:  # another record got there first: what was judged may be out of date
                 memory = None
                 if clock() > deadline:
                     raise RegistryError(
@@ -119,25 +132,18 @@ class Promoter:
                         "moved; try again."
                     )
                 continue
-            decision = replace(decision, id=entry.id)
+            if isinstance(done, str):
+                memory, restarts = None, restarts + 1
+                if restarts > RESTARTS:
+                    raise RegistryError(
+                        f"{done}, {restarts} times in a row. Nothing was moved; try again later."
+                    )
+                self._notify(f"{done}; judging again")
+                continue
+            decision = replace(decision, id=done.id)
             if moves:
-                changed = self._changed(chain, entry, decision, resolved, batch)
-                if changed:
-                    memory, restarts = None, restarts + 1
-                    if restarts > RESTARTS:
-                        raise RegistryError(
-                            f"{changed}, {restarts} times in a row. Nothing was moved; try again later."
-                        )
-                    self._notify(f"{changed}; judging again")
-                    continue
                 batch.remember(self._memory)
-                try:
-                    self._mover.carry_out(chain, entry, decision, resolved, started)
-                finally:
-                    self._tell("hotpass_decided", decision)
                 self._tell("hotpass_promoted", decision)
-                return decision
-            self._tell("hotpass_decided", decision)
             return _or_raise(decision)
 
     # --- the parts ------------------------------------------------------------------------------------------
@@ -168,7 +174,7 @@ class Promoter:
         )
         return replace(decision, outcome=Outcome.DENIED, notes=(*decision.notes, note))
 
-    def _append(
+    def _carry_out(
         self,
         chain: Chain,
         head: Entry | None,
@@ -177,24 +183,44 @@ class Promoter:
         batch: Batch,
         *,
         moves: bool,
-    ) -> Entry | None:
+    ) -> Entry | str | None:
+        """The record of the decision behind `head`, once it was carried out; what changed since, in words; or
+        None where another record got there first.
+        """
         body = decision.as_json()
         del body["id"]
         body["archive"] = resolved.archive
         body["champion"] = resolved.champion.version if resolved.champion else None
         body["aliases_to_delete"] = resolved.aliases_to_delete()
         body["experiments"] = batch.experiments()
-        return chain.append(
+        if resolved.request.request_id:
+            body["request_id"] = resolved.request.request_id
+        title = f"v{body['version']} {body['from']} -> {body['to']}: {decision.outcome}"
+        draft = Draft(
             Kind.DECISION,
             body,
-            after=head,
-            moves=moves,
-            actor=self.actor,
-            workspace=decision.identity.workspace,
-            title=f"v{body['version']} {body['from']} -> {body['to']}: {decision.outcome}"
-            + (" (rollback)" if decision.rollback else ""),
-            note=decision.summary(),
+            moves,
+            self.actor,
+            decision.identity.workspace,
+            title + (" (rollback)" if decision.rollback else ""),
+            decision.summary(),
         )
+
+        def decided(entry: Entry) -> None:
+            self._tell("hotpass_decided", replace(decision, id=entry.id))
+
+        if not moves:
+            entry = chain.append_draft(draft, head)
+            if entry is not None:
+                decided(entry)
+            return entry
+
+        def recheck(reader: Reader) -> str:
+            stale = self._changed_policy(decision)
+            return f"policy {stale} changed on disk" if stale else changed_since(reader, resolved, batch)
+
+        way = self._transactions or self._mover
+        return way.carry_out(chain, head, draft, decision, resolved, recheck, decided)
 
     def _hint_experiments(self, chain: Chain) -> None:
         """Tells the registry where earlier decisions found their evidence, so that it can read several in one
@@ -204,34 +230,25 @@ class Promoter:
             [name for entry in chain.entries()[-5:] for name in entry.record.body.get("experiments", ())]
         )
 
-    def _changed(
-        self, chain: Chain, entry: Entry, decision: Decision, resolved: Resolved, batch: Batch
-    ) -> str:
-        """What changed between evaluation and lock, in words; "" where nothing did. Where it did, the record
-        is closed.
+    def _unless_policies_changed(self, decision: Decision) -> Decision:
+        """A policy that changed since this process read it is not carried out: it has only the old one."""
+        stale = self._changed_policy(decision) if decision.allowed else ""
+        if not stale:
+            return decision
+        return decision.as_overtaken(
+            f"policy {stale} changed on disk since it was read. Nothing was moved; promote again."
+        )
 
-        Raises PromotionOvertaken for a policy that changed: this process has only the old one.
-        """
-        stale = [
-            ref.path
-            for ref in decision.policies
-            if ref.path in self._files and self._digest(ref.path) != ref.digest
-        ]
-        try:
-            changed = (
-                f"policy {stale[0]} changed on disk"
-                if stale
-                else changed_since(self.registry, resolved, batch)
-            )
-        except BaseException:
-            chain.close(entry, moved=False, at_ms=None)
-            raise
-        if changed:
-            chain.close(entry, moved=False, at_ms=None)
-        if stale:
-            note = f"{changed} since it was read. Nothing was moved; promote again."
-            raise PromotionOvertaken(note, decision.as_overtaken(note))
-        return changed
+    def _changed_policy(self, decision: Decision) -> str:
+        """The path of a policy file that is not what was read; "" where there is none."""
+        return next(
+            (
+                ref.path
+                for ref in decision.policies
+                if ref.path in self._files and self._digest(ref.path) != ref.digest
+            ),
+            "",
+        )
 
     def _digest(self, path: str) -> str:
         """SHA-256 of the policy file as it is now; "" where it is gone."""
@@ -251,21 +268,50 @@ class Promoter:
                 )
 
 
-def changed_since(registry: Registry, resolved: Resolved, batch: Batch) -> str:
+def changed_since(reader: Reader, resolved: Resolved, batch: Batch) -> str:
     """Whether the registry, or the evidence in `batch`, is not what it was, in words; "" where it is."""
     stage, before = resolved.request.to_stage, resolved.facts
-    model = registry.model(before.model)
-    champion = registry.holder(model, stage) if resolved.alias else None
+    model = reader.model(before.model)
+    champion = reader.holder(model, stage) if resolved.alias else None
     if champion is not None and champion.version == before.version:
         champion = None
     if (champion and champion.version) != (resolved.champion and resolved.champion.version):
         return f"the holder of {stage} changed"
-    now = model.find(before.version) or registry.version(before.model, before.version)
+    now = model.find(before.version) or reader.version(before.model, before.version)
     if (now.stage, now.created_at_ms, now.tags) != (before.stage, before.created_at_ms, before.tags):
         return f"version {now.version} itself changed"
-    if dict(model.tags) != dict(resolved.model.tags):
+    if replace(resolved, model=model).aliases_to_delete() != resolved.aliases_to_delete():
+        return f"the aliases of version {now.version} changed"
+    if _not_ours(model.tags) != _not_ours(resolved.model.tags):
         return "the model's tags changed"
-    return "the evidence changed" if batch.changed() else ""
+    return "the evidence changed" if batch.changed(reader) else ""
+
+
+def _not_ours(tags: Mapping[str, str]) -> dict[str, str]:
+    """`tags` without those that Hotpass writes on models, which say how far the ledger reaches."""
+    return {key: value for key, value in tags.items() if not key.startswith("hotpass.")}
+
+
+def _refuse_cut_off(chain: Chain, resolved: Resolved) -> None:
+    against = chain.against_head(resolved.model.tags, resolved.model.workspace)
+    if against:
+        raise cut_off(resolved.model.name, against)
+
+
+def _answer(chain: Chain, request: Request) -> Decision | None:
+    """The decision that the same request came to when it was sent before."""
+    entry = chain.answered(request.request_id)
+    if entry is None:
+        return None
+    body = entry.record.body
+    asked = (request.to_stage.lower(), request.rollback)
+    same = entry.record.kind is Kind.DECISION and (body["to"].lower(), body["rollback"]) == asked
+    if not same or (isinstance(request.version, int) and request.version != body["version"]):
+        raise CallError(
+            f"the request id {request.request_id!r} was used for another request (record {entry.id}). "
+            "Send each request with an id of its own."
+        )
+    return Decision.from_json({**body, "id": entry.id})
 
 
 def _unless_overtaken(decision: Decision, first: Resolved, now: Resolved) -> Decision:

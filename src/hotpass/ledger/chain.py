@@ -9,33 +9,23 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from hotpass.errors import LedgerError
+from hotpass.ledger.draft import Draft, request_tag
+from hotpass.ledger.head import TAG_HEAD
 from hotpass.ledger.home import Home, entry_of
 from hotpass.ledger.linking import chain_among, removed
-from hotpass.ledger.record import (
-    PARAM_NEXT,
-    TAG_FROM,
-    TAG_HASH,
-    TAG_KIND,
-    TAG_MODEL,
-    TAG_OUTCOME,
-    TAG_SEQ,
-    TAG_TO,
-    TAG_VERSION,
-    Actor,
-    Entry,
-    Kind,
-    Record,
-    State,
-    split,
-)
-from hotpass.ledger.seal import TAG_SEAL, Seal
+from hotpass.ledger.record import PARAM_NEXT, TAG_SEQ, Actor, Entry, Kind, State
+from hotpass.ledger.seal import Seal
+from hotpass.ledger.trust import against_head, came_past_the_guard, unsealed
+from hotpass.ledger.writing import Slot, Writer
+from hotpass.registry.database import Database
 from hotpass.verdicts import Json
+
+T = TypeVar("T")
 
 #: Seconds for which an open record is left alone. Its owner stops moving things at half of it, since a write
 #: that waits for a lock in a SQLite database takes up to 20 s (MLflow's busy_timeout).
@@ -47,11 +37,22 @@ WINDOW = 25
 class Chain:
     """The records of one model, oldest first, and how to add one."""
 
-    def __init__(self, home: Home, *, lease: float = LEASE, seal: Seal | None = None) -> None:
-        """`lease`, in seconds, is written into every record that is appended here, and `seal` marks it."""
+    def __init__(
+        self,
+        home: Home,
+        *,
+        lease: float = LEASE,
+        seal: Seal | None = None,
+        database: Database | None = None,
+    ) -> None:
+        """`lease`, in seconds, is written into every record that is appended here, and `seal` marks it. With
+        the `database` that holds the ledger and the registry, a record is written in one transaction.
+        """
         self.home = home
         self.lease = lease
         self.seal = seal
+        self.database = database
+        self._writer = Writer(home, lease, seal, database)
         self._entries: dict[str, Entry] = {}
         self._known = False
 
@@ -141,6 +142,51 @@ class Chain:
             self._entries[entry.id] = fresh
         return fresh
 
+    # --- trusting -------------------------------------------------------------------------------------------
+
+    def refuse_unsealed(self) -> None:
+        """Raises LedgerDamaged where a record came past the guard and no sealed adoption has accepted it.
+
+        Nobody goes on behind such a record, so where the newest is sealed all are.
+        """
+        if self.seal is None:
+            return
+        entries = self.entries()
+        if not any(self.seal.proves(entry.hash, entry.seal) for entry in entries):
+            entries = self.entries(whole=True)
+        found = unsealed(entries, self.seal)
+        if found is not None:
+            raise came_past_the_guard(found)
+
+    def against_head(self, tags: Mapping[str, str], workspace: str) -> str:
+        """What the registered model's `tags` say against this chain, in words. "" where they agree, after
+        another look where they name a record that was not here yet.
+        """
+        if TAG_HEAD not in tags:
+            return ""
+        for look in (self.entries, self._refreshed, self._whole):
+            against = against_head(tags, look(), self.seal, workspace, self.home.model)
+            if not against:
+                break
+        return against
+
+    def _refreshed(self) -> list[Entry]:
+        self.refresh()
+        return self.entries()
+
+    def _whole(self) -> list[Entry]:
+        return self.entries(whole=True)
+
+    def answered(self, request_id: str) -> Entry | None:
+        """The record that the caller's request of this id came to; None where there is none that stands."""
+        entries = self.entries()
+        if entries and entries[0].record.seq > 1 and self.home.has_request(request_tag(request_id)):
+            entries = self.entries(whole=True)
+        for entry in reversed(entries):
+            if entry.record.body.get("request_id") == request_id and entry.state is not State.ABANDONED:
+                return entry
+        return None
+
     # --- writing --------------------------------------------------------------------------------------------
 
     def append(
@@ -157,67 +203,38 @@ class Chain:
     ) -> Entry | None:
         """Writes a record and links it behind `after`; None where another record got there first.
 
-        With `moves` it stays open until `close`. Raises LedgerError where it could not be written whole.
+        With `moves` it stays open until `close`. Raises LedgerError where it could not be written whole, and
+        where the last record lacks the guard's seal (`refuse_unsealed`).
         """
-        if after is None:
-            self.home.create()
-        now = datetime.now(UTC)
-        record = Record(
-            kind=kind,
-            seq=after.record.seq + 1 if after else 1,
-            time=now,
-            actor=actor,
-            model=self.home.model,
-            workspace=workspace,
-            moves=moves,
-            body=body,
-            lease=self.lease,
-            previous=after.link() if after else {},
-        )
-        chunks, digest = split(record)
-        tags = {
-            TAG_KIND: str(kind),
-            TAG_MODEL: self.home.model,
-            TAG_SEQ: f"{record.seq:08d}",
-            TAG_HASH: digest,
-            TAG_VERSION: str(body.get("version", "")),
-            TAG_FROM: str(body.get("from", "")),
-            TAG_TO: str(body.get("to", "")),
-            TAG_OUTCOME: str(body.get("outcome", "")),
-            "mlflow.user": actor.name,
-            **chunks,
-        }
-        if note:
-            tags["mlflow.note.content"] = note[:5000]
-        if self.seal is not None:
-            tags[TAG_SEAL] = self.seal.of(digest)
-        opened_at_ms = int(now.timestamp() * 1000)
-        run_id = self.home.write(title, tags, actor.name, opened_at_ms)
-        if len(chunks) > 1:  # MLflow cuts what is too long on some stores without a word
-            entry_of(self.home.run(run_id))
-        previous = after.id if after else self.home.genesis
-        if not self.home.link(previous, run_id):
-            self.home.delete(run_id)
+        return self.append_draft(Draft(kind, body, moves, actor, workspace, title, note), after)
+
+    def append_draft(self, draft: Draft, after: Entry | None) -> Entry | None:
+        """As `append`."""
+        if draft.kind is not Kind.ADOPTION:
+            self.refuse_unsealed()
+        if self.database is not None:
+            return self.in_one_transaction(after, lambda slot: slot.fill(draft))
+        return self._taken(self._writer.append(draft, after), after)
+
+    def in_one_transaction(self, after: Entry | None, work: Callable[[Slot], Entry | T]) -> Entry | T | None:
+        """What `work` returns: the record that it wrote into the slot behind `after`, or anything else, if it
+        wrote none. None where another record got there first.
+
+        Whatever `work` wrote is committed with the record, or not at all. Raises LedgerError.
+        """
+        return self._taken(self._writer.in_one_transaction(after, work), after)
+
+    def _taken(self, done: Entry | T | None, after: Entry | None) -> Entry | T | None:
+        """`done`, remembered where it is a record."""
+        if done is None:
             self._known = False
             time.sleep(random.uniform(0.0, 0.02))  # noqa: S311 - so that losers do not all come back at once
-            return None
-        entry = Entry(
-            id=run_id,
-            record=record,
-            hash=digest,
-            state=State.OPEN if moves else State.CLOSED,
-            opened_at_ms=opened_at_ms,
-            ended_at_ms=None,
-            next_id=None,
-            seal=tags.get(TAG_SEAL, ""),
-        )
-        if after is not None:
-            self._entries[after.id] = replace(after, next_id=run_id)
-        self._entries[run_id] = entry
-        self._known = True
-        if not moves:
-            self.home.finish(run_id, opened_at_ms)
-        return entry
+        elif isinstance(done, Entry):
+            if after is not None:
+                self._entries[after.id] = replace(after, next_id=done.id)
+            self._entries[done.id] = done
+            self._known = True
+        return done
 
     def close(self, entry: Entry, *, moved: bool, at_ms: int | None) -> None:
         """Says how the open record ended; `at_ms` is when, by the server's clock where it is known."""

@@ -18,7 +18,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hotpass.errors import LedgerDamaged, LedgerError, NotFound, RegistryError
-from hotpass.ledger.record import PARAM_END, PARAM_NEXT, PARAM_SETTLER, TAG_HASH, Entry, Record, State, join
+from hotpass.ledger.record import (
+    PARAM_END,
+    PARAM_NEXT,
+    PARAM_SETTLER,
+    TAG_HASH,
+    TAG_REQUEST,
+    Entry,
+    Record,
+    State,
+    join,
+)
 from hotpass.ledger.seal import TAG_SEAL
 from hotpass.registry.calls import as_ledger_error, call
 
@@ -141,6 +151,17 @@ class Home:
 
     def run(self, run_id: str) -> Any:
         return self._call(f"read record {run_id}", self._store.get_run, run_id)
+
+    def has_request(self, tag: str) -> bool:
+        """Whether a record carries this value of the tag of requests; it need not be in the chain."""
+        from mlflow.entities import ViewType
+
+        where = f"tags.`{TAG_REQUEST}` = '{tag}'"
+        page = self._call(
+            "look for a request", self._store.search_runs, [self.experiment], where, ViewType.ACTIVE_ONLY,
+            max_results=1,
+        )  # fmt: skip
+        return bool(page)
 
     # --- writing --------------------------------------------------------------------------------------------
 
@@ -267,7 +288,8 @@ def entry_of(run: Any, *, checked: bool = True) -> Entry:
         record, digest = join(tags)
     except LedgerError as error:
         raise LedgerError(f"{error} (run {run.info.run_id}). Run: hotpass audit verify") from None
-    wrong = end_problem(run, record)
+    # What was written with its move says itself how it ended.
+    wrong = "" if record.atomic else end_problem(run, record)
     if checked and wrong:
         raise LedgerError(
             f"record {run.info.run_id} of {record.model} was edited after it was written: {wrong}. "
@@ -318,7 +340,10 @@ def end_problem(run: Any, record: Record) -> str:
     before the record was written, or a failure without the param, can only have been put there by somebody
     else.
     """
-    if not record.moves or record.atomic or run.info.status in _UNDER_WAY:
+    if record.atomic:
+        as_written = run.info.status == "FINISHED" and run.info.end_time == record.time_ms
+        return "" if as_written else "it ended as it was written, and its run says otherwise"
+    if not record.moves or run.info.status in _UNDER_WAY:
         return ""
     if PARAM_END in run.data.params:
         return "" if _said_end(run) else f"its end is {run.data.params[PARAM_END]!r}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from hotpass.errors import LedgerError
+from hotpass.errors import LedgerDamaged, LedgerError
 from hotpass.ledger.draft import Sheet
 from hotpass.ledger.head import TAG_HEAD, Head
 from hotpass.ledger.home import Home
@@ -90,7 +90,7 @@ class Rows:
             )
         ).first()
         if experiment is None or experiment.lifecycle_stage != "active":
-            raise LedgerError(
+            raise LedgerDamaged(
                 f"experiment {self._home.name!r} of the ledger was deleted. Restore it: "
                 f"mlflow experiments restore --experiment-id {experiment_id}"
             )

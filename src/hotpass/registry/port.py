@@ -47,28 +47,37 @@ class Moved(NamedTuple):
     at_ms: int | None
 
 
-class Registry(Protocol):
-    """What the engine's surroundings ask of a registry."""
-
-    @property
-    def uri(self) -> str: ...
-
-    def model(self, name: str) -> ModelFacts: ...
-    def model_names(self) -> Iterator[str]: ...
-    def version(self, model: str, version: int) -> VersionFacts: ...
-    def versions(self, model: str) -> Iterator[VersionFacts]:
-        """All versions, highest first, in pages of many."""
-        ...
-
-    def holder(self, facts: ModelFacts, stage: str) -> VersionFacts | None:
-        """The version that holds `stage`: the one its alias points at, else the newest one in it."""
-        ...
+class Evidence(Protocol):
+    """Where runs and LoggedModels are read."""
 
     def runs(self, run_ids: Sequence[str]) -> Mapping[str, RunFacts]:
         """Runs by id, in as few requests as can be; those that do not exist are left out."""
         ...
 
     def logged_models(self, model_ids: Sequence[str]) -> Mapping[str, LoggedModelFacts]: ...
+
+
+class Reader(Evidence, Protocol):
+    """What a decision is checked against once more before it is carried out."""
+
+    def model(self, name: str) -> ModelFacts: ...
+    def version(self, model: str, version: int) -> VersionFacts: ...
+    def holder(self, facts: ModelFacts, stage: str) -> VersionFacts | None:
+        """The version that holds `stage`: the one its alias points at, else the newest one in it."""
+        ...
+
+
+class Registry(Reader, Protocol):
+    """What the engine's surroundings ask of a registry."""
+
+    @property
+    def uri(self) -> str: ...
+
+    def model_names(self) -> Iterator[str]: ...
+    def versions(self, model: str) -> Iterator[VersionFacts]:
+        """All versions, highest first, in pages of many."""
+        ...
+
     def knows_experiments(self, experiment_ids: Sequence[str]) -> None:
         """A hint where runs may be found, so that several can be read in one request."""
         ...

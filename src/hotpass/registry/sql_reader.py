@@ -13,28 +13,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from hotpass.errors import NotFound
 from hotpass.facts import LoggedModelFacts, RunFacts, VersionFacts
 from hotpass.registry import convert
 from hotpass.registry.database import Database
-from hotpass.registry.port import ModelFacts
+from hotpass.registry.port import Evidence, ModelFacts
 from hotpass.stages import is_native
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-class Evidence(Protocol):
-    """Where runs and LoggedModels are read."""
-
-    def runs(self, run_ids: Sequence[str]) -> Mapping[str, RunFacts]: ...
-    def logged_models(self, model_ids: Sequence[str]) -> Mapping[str, LoggedModelFacts]: ...
-
-
 class SqlReader:
-    """Reads as the registry's adapter does, to the same facts; see `hotpass.registry.port.Registry`."""
+    """Reads as the registry's adapter does, to the same facts; see `hotpass.registry.port.Reader`."""
 
     def __init__(
         self, session: Session, database: Database, *, by_workspace: bool, elsewhere: Evidence | None = None
