@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
-from hotpass import adoption, approving
+from hotpass import adoption, approving, observing
+from hotpass.drift.findings import Scan
+from hotpass.drift.scanning import scan
 from hotpass.errors import CallError, NotFound
 from hotpass.ledger.audit import Audit, Finding, verify
 from hotpass.ledger.chain import LEASE, Chain
 from hotpass.ledger.home import Home, models_with_ledger
 from hotpass.ledger.record import Actor, Entry
 from hotpass.ledger.seal import Seal
+from hotpass.observing import Observation
 from hotpass.policy.model import PolicySet
 from hotpass.promotion import Promoter
 from hotpass.recovery import DECISION_TAG
@@ -200,6 +203,10 @@ class Session:
             return entries
         return [entry for entry in entries if version in _versions_of(entry)]
 
+    def answered(self, model: str, request_id: str) -> Entry | None:
+        """The record that a request of this id came to, if there is one."""
+        return self._chain(model).answered(request_id)
+
     def recent(self, model: str) -> list[Entry]:
         """The newest records about `model`, oldest first: some 25 of them, in one request."""
         chain = self._chain(model)
@@ -230,17 +237,23 @@ class Session:
         found = adoption.plan(self.registry, self._chain(model), model)
         return found if found["versions"] or dry_run else {**found, "outcome": "nothing to adopt"}
 
+    def observe(self, observation: Observation) -> Entry:
+        """Records what a guard would have refused and let pass. Raises NotFound, LedgerError, RegistryError."""
+        chain = self._chain(observation.model)
+        return observing.observe(self.registry, chain, observation, self._notify)
+
     def audit(self, model: str, *, seal: Seal | None = None) -> Audit:
         """Proves the ledger of `model`: every record that was edited, removed or inserted is named; with the
         guard's `seal`, also one that it did not write.
 
         So is every version that carries the id of a decision that the ledger does not have.
         """
-        try:
-            tags: Mapping[str, str] | None = self.registry.model(model).tags
-        except NotFound:
-            tags = None
-        audit = verify(self._home(model), seal=seal or self._seal, model_tags=tags)
+        tags = self._tags(model)
+        while True:
+            audit = verify(self._home(model), seal=seal or self._seal, model_tags=tags)
+            before, tags = tags, self._tags(model) if not audit.clean else tags
+            if tags == before:  # else something was promoted in between
+                break
         if tags is None:
             return audit
         with contextlib.suppress(NotFound):
@@ -254,6 +267,36 @@ class Session:
                         )
                     )
         return audit
+
+    def _tags(self, model: str) -> Mapping[str, str] | None:
+        """The registered model's tags; None where there is no such model."""
+        try:
+            return self.registry.model(model).tags
+        except NotFound:
+            return None
+
+    def drift(
+        self, model: str | None = None, *, seal: Seal | None = None, files: bool = True
+    ) -> Iterator[Scan]:
+        """Compares registry, artifacts and ledger with the record, model by model: of `model`, else of every
+        one that has a ledger or that a policy covers. Changes nothing.
+
+        With the guard's `seal`, records have to be its own; without `files`, those are left out. Raises
+        NotFound for a model that neither registry nor ledger knows; RegistryError, LedgerError.
+        """
+        names = self.ledgers(deleted_too=True)
+        if model is None:
+            covered = [name for name in self.registry.model_names() if self.policies.covering(name)]
+            names = sorted({*names, *covered})
+        else:
+            if model not in names:
+                self.registry.model(model)
+            names = [model]
+        for name in names:
+            yield scan(
+                self.registry, self._home(name), self.policies, seal=seal or self._seal, files=files,
+                tell=self._notify,
+            )  # fmt: skip
 
 
 def _versions_of(entry: Entry) -> set[int]:

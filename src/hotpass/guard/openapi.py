@@ -29,7 +29,8 @@ _ROUTES: Mapping[str, tuple[str, Json, bool]] = {
                  {"policies": {"type": "array", "items": {"type": "object"}}, "since": {"type": "string"},
                   "problems": {"type": "string"}}, False),
     "health": ("Whether the guard is well; it needs no permission on any model.",
-               {"healthy": {"type": "boolean"}, "problems": {"type": "string"}}, False),
+               {"status": {"enum": ["green", "red"]},
+                "problems": {"type": "array", "items": {"type": "string"}}}, False),
 }  # fmt: skip
 
 _ERRORS = {
