@@ -238,7 +238,7 @@ class Session:
         return found if found["versions"] or dry_run else {**found, "outcome": "nothing to adopt"}
 
     def observe(self, observation: Observation) -> Entry:
-        """Records what a guard would have refused and let pass. Raises NotFound, LedgerError, RegistryError."""
+        """Records what a guard would have refused and let pass. Raises NotFound, LedgerError."""
         chain = self._chain(observation.model)
         return observing.observe(self.registry, chain, observation, self._notify)
 

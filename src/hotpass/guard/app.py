@@ -19,8 +19,8 @@ from hotpass.guard.core import Guard, guard_of
 from hotpass.guard.entry import registry_builder
 from hotpass.guard.guard_settings import GuardSettings, check_guardable
 from hotpass.guard.routes import add_routes
+from hotpass.guard.tracking_store import tracking_builder
 from hotpass.guard.workspaces import guard_workspaces
-from hotpass.guard.routes import add_routes
 from hotpass.registry.calls import masked
 from hotpass.texts import printable
 
@@ -90,10 +90,11 @@ def guard_stores(guard: Guard) -> None:
     from mlflow.server import handlers
     from mlflow.store.db.db_types import DATABASE_ENGINES
 
-    build = registry_builder(guard)
+    models, runs = registry_builder(guard), tracking_builder(guard)
     for scheme in DATABASE_ENGINES:
-        handlers._model_registry_store_registry.register(scheme, build)
-    for store in (handlers._get_model_registry_store(),):
+        handlers._model_registry_store_registry.register(scheme, models)
+        handlers._tracking_store_registry.register(scheme, runs)
+    for store in (handlers._get_tracking_store(), handlers._get_model_registry_store()):
         if not type(store).__module__.startswith("hotpass."):
             raise CallError(
                 f"MLflow made a {type(store).__name__} in the place of a guarded store. Another plugin has "

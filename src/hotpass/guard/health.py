@@ -12,17 +12,31 @@ if TYPE_CHECKING:
 
 
 def health_of(guard: Guard) -> dict[str, Json]:
-    """`healthy`, and in `problems` why not; `policies` are those in force since `since`."""
-    settings, policies = guard.settings, guard.policies
+    """What `/api/2.0/hotpass/health` answers.
+
+    `status` is "green", or "red" with the reasons in `problems`; `policies` are those in force since `since`,
+    which for a broken edit are the last good ones. It is the health of the worker that is asked; all of them
+    look at the same files and the same ledger.
+    """
+    settings, reading = guard.settings, guard.in_force.reading()
+    problems = [reading.problems] if reading.problems else []
+    problems += guard.troubles()
     return {
-        "healthy": not guard.in_force.problems,
-        "problems": guard.in_force.problems,
-        "policies": [policy.name for policy in policies.policies],
-        "since": guard.in_force.since.isoformat(),
+        "status": "red" if problems else "green",
+        "problems": problems,
+        "policies": [
+            {
+                "policy": policy.name,
+                "models": list(policy.models),
+                "path": policy.path,
+                "digest": policy.digest,
+            }
+            for policy in reading.policies.policies
+        ],
+        "since": reading.since.isoformat(),
         "observe": settings.observe,
         "auth": settings.auth,
         "sealed": guard.seal is not None,
         "unmatched": settings.unmatched or "builtin",
-        "hotpass": version("hotpass"),
-        "mlflow": version("mlflow"),
+        "versions": {"hotpass": version("hotpass"), "mlflow": version("mlflow")},
     }

@@ -7,9 +7,9 @@ away.
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Iterator
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from hotpass.errors import CallError, HotpassError
 from hotpass.plugins import create_manager
 from hotpass.policy.discovery import plugin_folders, policy_places
-from hotpass.policy.loader import load_policies
+from hotpass.policy.loader import load_policies, policy_files
 from hotpass.policy.model import PolicySet
 
 if TYPE_CHECKING:
@@ -25,8 +25,29 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hotpass")
 
-#: What tells that a file is another one than before: path, time of change in ns, size, inode.
-Fingerprint = tuple[tuple[str, int, int, int], ...]
+#: What tells that a file is another one than before: path, inode, size, and in ns the times of its last
+#: change. Nobody can set the second one (ctime), which tells an edit that kept the first.
+Fingerprint = tuple[tuple[str, int, int, int, int], ...]
+
+#: Seconds by which the times of two changes may differ and be the same to the file system; FAT has 2 s.
+COARSE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading the files. `policies` are the last good ones, in force since `since`.
+
+    `problems` says why the files as they are now are not in force; "" where they are. `settled` is False for
+    files so fresh that another change could have left the same `fingerprint`, and `at` is when they were
+    read, in seconds since the epoch.
+    """
+
+    policies: PolicySet
+    since: datetime
+    problems: str
+    fingerprint: Fingerprint
+    at: float
+    settled: bool
 
 
 class PoliciesInForce:
@@ -47,52 +68,58 @@ class PoliciesInForce:
             )
         self._places = self._places._replace(paths=tuple(path.absolute() for path in self._places.paths))
         self._lock = threading.Lock()
-        self._fingerprint = self._look()
-        self._policies = load_policies(self._places.paths, manager=self.manager)
-        self.since = datetime.now(UTC)
-        #: Why the files as they are now are not in force; "" where they are.
-        self.problems = ""
+        seen = self._look()
+        policies = load_policies(self._places.paths, manager=self.manager)
+        self._reading = _reading(policies, datetime.now(UTC), "", seen)
 
     def current(self) -> PolicySet:
         """The policies in force, after a look at the files: one `stat` for each."""
-        seen = self._look()
-        if seen == self._fingerprint:
-            return self._policies
-        with self._lock:
-            if seen != self._fingerprint:
-                self._read_again(seen)
-        return self._policies
+        return self.reading().policies
 
-    def _read_again(self, seen: Fingerprint) -> None:
+    def reading(self) -> Reading:
+        """As `current`, with what there is to say about them."""
+        found = self._reading
+        if self._is_as_before(found, self._look()):
+            return found
+        with self._lock:
+            seen = self._look()  # another thread may have read them meanwhile
+            if not self._is_as_before(self._reading, seen):
+                self._reading = self._read_again(self._reading, seen)
+            return self._reading
+
+    def _is_as_before(self, before: Reading, seen: Fingerprint) -> bool:
+        return seen == before.fingerprint and (before.settled or time.time() < before.at + COARSE)
+
+    def _read_again(self, before: Reading, seen: Fingerprint) -> Reading:
         try:
             policies = load_policies(self._places.paths, manager=self.manager)
         except HotpassError as error:
-            self.problems = str(error)
-            log.error("the policies changed and are broken; the last good ones stay in force: %s", error)
+            problems = str(error)
+        except Exception as error:  # whatever is wrong with them, the last good ones stay
+            problems = f"the policies cannot be read: {type(error).__name__}: {error}"
         else:
-            self._policies, self.problems, self.since = policies, "", datetime.now(UTC)
-            log.info("policies read again: %s", ", ".join(policy.name for policy in policies.policies))
-        self._fingerprint = seen
+            if policies.refs() == before.policies.refs():
+                return _reading(before.policies, before.since, "", seen)
+            log.warning("policies read again: %s", ", ".join(policy.name for policy in policies.policies))
+            return _reading(policies, datetime.now(UTC), "", seen)
+        if problems != before.problems:
+            log.error("the policies changed and are broken; the last good ones stay in force: %s", problems)
+        return _reading(before.policies, before.since, problems, seen)
 
     def _look(self) -> Fingerprint:
-        return tuple(sorted(_stats(self._places.paths)))
+        places = self._places.paths
+        return tuple(_stat(path) for path in (*places, *policy_files(places)))
 
 
-def _stats(places: tuple[Path, ...]) -> Iterator[tuple[str, int, int, int]]:
-    for place in places:
-        if not place.is_dir():
-            yield _stat(place)
-            continue
-        yield _stat(place)
-        for folder, _, files in os.walk(place):
-            for name in files:
-                if name.endswith((".yaml", ".yml")):
-                    yield _stat(Path(folder, name))
+def _reading(policies: PolicySet, since: datetime, problems: str, seen: Fingerprint) -> Reading:
+    now = time.time()
+    youngest = max((max(mtime, ctime) for _, _, _, mtime, ctime in seen), default=0) / 1e9
+    return Reading(policies, since, problems, seen, now, settled=youngest < now - COARSE)
 
 
-def _stat(path: Path) -> tuple[str, int, int, int]:
+def _stat(path: Path) -> tuple[str, int, int, int, int]:
     try:
         found = path.stat()
     except OSError:
-        return str(path), 0, -1, 0
-    return str(path), found.st_mtime_ns, found.st_size, found.st_ino
+        return str(path), 0, -1, 0, 0
+    return str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -102,6 +102,12 @@ def read_places(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Repo
     return Report(tuple(policies), tuple(problems), tuple(warnings))
 
 
+def policy_files(places: Iterable[Path]) -> list[Path]:
+    """The files that `read_places` would read, as far as they can be listed."""
+    problems: list[Problem] = []
+    return [file for place in places for file in _files(place, problems)]
+
+
 def _files(place: Path, problems: list[Problem]) -> Iterator[Path]:
     """The policy files at `place`: itself, or those in the folder and below, in the order of their names."""
     name = shown(place)

@@ -7,6 +7,7 @@ first, `set_terminated` looks up its experiment to print an address).
 from __future__ import annotations
 
 import contextlib
+import copy
 import difflib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +55,14 @@ class MlflowRegistry:
         self._experiments: set[str] = set()
         self._model_files: dict[str, ModelFile | None] = {}
         self._logged: dict[str, LoggedModelFacts] = {}  # as last read
+
+    def fresh(self) -> MlflowRegistry:
+        """The same stores, opened as they are, with nothing remembered of what they hold. For a server, where
+        what was read for one request must not decide the next.
+        """
+        twin = copy.copy(self)
+        twin._experiments, twin._model_files, twin._logged = set(), {}, {}
+        return twin
 
     @property
     def uri(self) -> str:
