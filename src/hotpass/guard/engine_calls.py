@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hotpass.errors import HotpassError, NotFound, PromotionDenied
+from hotpass.errors import HotpassError, LedgerError, NotFound, PromotionDenied
 from hotpass.guard.refusals import told_to_mlflow
 from hotpass.guard.who import actor_of_request
 from hotpass.ledger.record import Entry
@@ -14,6 +14,7 @@ from hotpass.verdicts import Decision
 
 if TYPE_CHECKING:
     from hotpass.guard.core import Guard
+    from hotpass.session import Session
 
 log = logging.getLogger("hotpass")
 
@@ -29,13 +30,13 @@ class EngineCalls:
 
         Raises MlflowException for a refusal and for every other error.
         """
-        session = self._guard.session(actor_of_request())
         if not self._guard.settings.observe:
             with told_to_mlflow():
-                session.promote(model, version, to, archive_existing=archive)
+                self._session().promote(model, version, to, archive_existing=archive)
             return True
         decision: Decision | None = None
         try:
+            session = self._session()
             # Looked at first, since a refusal would go on record as one.
             decision = session.check(model, version, to, archive_existing=archive)
             if decision.allowed:
@@ -52,8 +53,9 @@ class EngineCalls:
     def history(self, model: str) -> Sequence[Entry]:
         """The model's ledger, oldest record first; empty where there is none. Raises MlflowException."""
         with told_to_mlflow():
+            session = self._session()
             try:
-                return self._guard.session(actor_of_request()).history(model)
+                return session.history(model)
             except NotFound:
                 return []
 
@@ -67,6 +69,13 @@ class EngineCalls:
             log.warning(
                 "%s of %s would have been refused, which could not be recorded: %s", call, model, error
             )
+
+    def _session(self) -> Session:
+        """Raises LedgerError where the ledger is not where it should be, which is no answer about a model."""
+        try:
+            return self._guard.session(actor_of_request())
+        except NotFound as error:
+            raise LedgerError(str(error)) from None
 
 
 def reasons_of(decision: Decision) -> list[str]:

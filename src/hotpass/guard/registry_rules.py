@@ -92,12 +92,13 @@ def against_rename(
     states: Sequence[VersionState],
     histories: Mapping[str, Sequence[Entry]],
     guarded: Iterable[str],
-    model_tags: Mapping[str, str],
+    foreign: Mapping[str, str] | None,
 ) -> list[str]:
     """Against renaming a model into, within or out of reach: it would leave its history behind, or come with
     what no decision gave it.
 
-    `histories` are those of the old and the new name, `guarded` the guarded aliases of both.
+    `histories` are those of the old and the new name, `guarded` the guarded aliases of both. `foreign` are
+    the tags of a model that comes from out of reach, where anybody may write any tag; None for one in reach.
     """
     aliases = frozenset(map(folded, guarded))
     reasons = _frozen_ones(states)
@@ -107,8 +108,9 @@ def against_rename(
             if facts.stage != ModelStage.NONE:
                 reasons.append(f"{who} stands in {facts.stage}")
             reasons += [f"{who} has the alias {a}" for a in facts.aliases if folded(a) in aliases]
-        reasons += _foreign_tags(who, facts.tags)
-    reasons += _foreign_tags("the model", model_tags)
+        if foreign is not None:
+            reasons += _foreign_tags(who, facts.tags)
+    reasons += _foreign_tags("the model", foreign or {})
     for name, history in histories.items():
         reasons += _ledger_of(name, history)
     return _shortened(reasons)

@@ -203,18 +203,23 @@ class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
         def plainly() -> Any:
             return super(GuardedRegistryStore, self).rename_registered_model(name, new_name)
 
-        reached = {model for model in (self._reached(name), self._reached(new_name)) if model is not None}
-        if not reached:
+        model, before, after = self._as_stored(name), self._reached(name), self._reached(new_name)
+        if before is None and after is None:
             return plainly()
-        model = self._as_stored(name)
 
         def against(session: Session) -> list[str]:
             states = self._states(session, model)
             if self._all_prompts(session, model, states):
                 return []
-            guarded = {alias for one in reached for alias in self._guard.guarded_aliases(one)}
+            guarded = {
+                alias
+                for one in (before, after)
+                if one is not None
+                for alias in self._guard.guarded_aliases(one)
+            }
             histories = {one: self._engine_calls.history(one) for one in (model, new_name)}
-            return rules.against_rename(states, histories, guarded, self._model_tags(session, model))
+            foreign = self._model_tags(session, model) if before is None else None
+            return rules.against_rename(states, histories, guarded, foreign)
 
         what = f"{model} may not be renamed to {new_name}"
         return self._unless(against, model, what, "rename_registered_model", plainly)
