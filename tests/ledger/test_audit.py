@@ -105,9 +105,23 @@ def test_an_inserted_record_is_named(sqlite_store: Store, chain: list[Entry]) ->
 
 
 def test_how_a_record_ended_cannot_be_changed_later(sqlite_store: Store, chain: list[Entry]) -> None:
+    """A record that was written with its move says so itself, and its run can say nothing else."""
     sqlite_store.client.set_terminated(chain[0].id, "KILLED")
     found = audit(sqlite_store)
     assert {finding.record for finding in found.findings} == {chain[0].id}
+    assert "its run says otherwise" in found.findings[0].message
+    assert connect(sqlite_store).history("leads")[0].moved
+
+
+def test_how_a_record_of_a_server_ended_cannot_be_changed_later(http_store: Store) -> None:
+    session = connect(http_store)
+    for _ in range(2):
+        version = make_version(http_store, "leads", metrics={"roc_auc": 0.8})
+        session.promote("leads", version, "Production")
+    first = session.history("leads")[0]
+    http_store.client.set_terminated(first.id, "KILLED")
+    found = audit(http_store)
+    assert {finding.record for finding in found.findings} == {first.id}
     assert any("how it ended was changed" in finding.message for finding in found.findings)
 
 
@@ -181,7 +195,10 @@ def test_a_record_past_the_guard_is_a_finding(sqlite_store: Store, guarded: list
 def test_a_sealed_adoption_accepts_what_came_past_the_guard(
     sqlite_store: Store, guarded: list[Entry], seal: Seal | None
 ) -> None:
-    behind_a_guard(sqlite_store, seal).promote("leads", 1, "Production")
+    behind_a_guard(sqlite_store, None).promote("leads", 1, "Production")
+    past = connect(sqlite_store).history("leads")[-1]
+    if seal is not None:
+        sqlite_store.client.set_tag(past.id, TAG_SEAL, seal.of(past.hash))
     assert not prove(sqlite_store).clean
     sqlite_store.client.transition_model_version_stage("leads", "2", "Staging")
     assert behind_a_guard(sqlite_store).adopt("leads")["versions"]

@@ -20,7 +20,7 @@ from hotpass.ledger.home import Home, entry_of
 from hotpass.ledger.linking import chain_among, removed
 from hotpass.ledger.record import PARAM_NEXT, TAG_SEQ, Actor, Entry, Kind, State
 from hotpass.ledger.seal import Seal
-from hotpass.ledger.trust import against_head, came_past_the_guard, unsealed
+from hotpass.ledger.trust import INSTEAD_OF, against_head, came_past_the_guard, unsealed
 from hotpass.ledger.writing import Slot, Writer
 from hotpass.registry.database import Database
 from hotpass.verdicts import Json
@@ -145,18 +145,30 @@ class Chain:
     # --- trusting -------------------------------------------------------------------------------------------
 
     def refuse_unsealed(self) -> None:
-        """Raises LedgerDamaged where a record came past the guard and no sealed adoption has accepted it.
-
-        Nobody goes on behind such a record, so where the newest is sealed all are.
-        """
-        if self.seal is None:
-            return
-        entries = self.entries()
-        if not any(self.seal.proves(entry.hash, entry.seal) for entry in entries):
-            entries = self.entries(whole=True)
-        found = unsealed(entries, self.seal)
+        """Raises LedgerDamaged where a record came past the guard and no sealed adoption has accepted it."""
+        found = self._unsealed()
         if found is not None:
             raise came_past_the_guard(found)
+
+    def _unsealed(self) -> Entry | None:
+        if self.seal is None:
+            return None
+        entries = self.entries()
+        # Nobody goes on behind such a record, so where the newest is sealed all are.
+        if not any(self.seal.proves(entry.hash, entry.seal) for entry in entries):
+            entries = self.entries(whole=True)
+        return unsealed(entries, self.seal)
+
+    def to_accept(self, tags: Mapping[str, str], workspace: str) -> dict[str, Json]:
+        """What an adoption says in its body so that this chain may be gone on with; empty where it may."""
+        found, against = self._unsealed(), self.against_head(tags, workspace)
+        said: dict[str, Json] = {}
+        if found is not None:
+            said["accepts"] = f"record {found.id} came past the guard"
+        if against:
+            said["accepts"] = against
+            said[INSTEAD_OF] = tags[TAG_HEAD]
+        return said
 
     def against_head(self, tags: Mapping[str, str], workspace: str) -> str:
         """What the registered model's `tags` say against this chain, in words. "" where they agree, after
