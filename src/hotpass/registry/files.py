@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ from hotpass.registry.calls import masked
 _MLMODEL_LIMIT = 4 * 1024 * 1024  # bytes; a real one has a few thousand
 
 
+class FilesMissing(RegistryError):
+    """The version has no files where they should be."""
+
+
 class VersionFiles:
     """The files at `source`; `name` is what messages call the version. Methods raise RegistryError."""
 
@@ -26,7 +31,7 @@ class VersionFiles:
         self._name = name
         try:
             self._repository: Any = get_artifact_repository(
-                source, tracking_uri=tracking_uri, registry_uri=registry_uri
+                _as_served(source, tracking_uri), tracking_uri=tracking_uri, registry_uri=registry_uri
             )
         except Exception as error:
             raise RegistryError(f"cannot read the files of {name}: {masked(str(error))}") from None
@@ -57,7 +62,7 @@ class VersionFiles:
             return digest_of_folder(folder)
         except (OSError, ValueError):
             place = f" at {self._folder}; was that moved?" if self._folder else ""
-            raise RegistryError(
+            raise FilesMissing(
                 f"{self._name} has no files that can be read, so no decision can be bound to them{place}"
             ) from None
 
@@ -67,12 +72,12 @@ class VersionFiles:
             try:
                 copy = Path(self._repository.download_artifacts("", dst_path=str(to)))
             except Exception as error:
-                raise RegistryError(
+                raise (FilesMissing if _is_absent(error) else RegistryError)(
                     f"cannot download the files of {self._name}: {masked(str(error))}"
                 ) from None
         if not any(copy.iterdir()):
             place = f" at {self._folder}; was that moved?" if self._folder else ""
-            raise RegistryError(f"{self._name} has no files{place}")
+            raise FilesMissing(f"{self._name} has no files{place}")
         return copy
 
     def model_file(self) -> ModelFile | None:
@@ -118,3 +123,18 @@ def _no_progress_bars() -> Iterator[None]:
         yield
     finally:
         BAR.unset()
+
+
+def _as_served(source: str, tracking_uri: str) -> str:
+    """Where the files of an `mlflow-artifacts:` URI are: behind the server's proxy for its clients, and
+    inside of the server in the folder or bucket that the proxy serves, as MLflow's own handlers find them.
+    """
+    destination = os.environ.get("_MLFLOW_SERVER_ARTIFACT_DESTINATION")
+    if not source.startswith("mlflow-artifacts:") or not destination or tracking_uri.startswith("http"):
+        return source
+    from mlflow.server import handlers
+    from mlflow.utils.uri import append_to_uri_path, validate_path_is_safe
+
+    path = handlers._get_proxied_run_artifact_destination_path(source)
+    scoped = handlers._get_workspace_scoped_repo_path_if_enabled(validate_path_is_safe(path))
+    return str(append_to_uri_path(destination, scoped))
