@@ -7,12 +7,10 @@ rests on is checked again; and only then is the registry touched. The steps have
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from hotpass.errors import CallError, PromotionDenied, PromotionOvertaken, PromotionPending, RegistryError
@@ -25,6 +23,7 @@ from hotpass.ledger.trust import cut_off
 from hotpass.ledger.turns import Turns, clock
 from hotpass.moving import Mover
 from hotpass.policy.model import PolicySet
+from hotpass.rechecking import PolicyFiles, changed_since, unless_overtaken
 from hotpass.recovery import PATIENCE, settle
 from hotpass.registry.port import Reader, Registry
 from hotpass.resolving import Request, Resolved, resolve
@@ -69,13 +68,7 @@ class Promoter:
         self._mover = Mover(registry, actor, notify)
         self._transactions = transactions
         self._memory = Memory()
-        # Absolute, since a process may change its directory between reading a policy and being asked to check
-        # it again.
-        self._files = {
-            policy.path: Path(policy.path).absolute()
-            for policy in policies.policies
-            if policy.path and policies_on_disk
-        }
+        self._files = PolicyFiles(policies.policies if policies_on_disk else ())
 
     def check(self, request: Request) -> Decision:
         """What `promote` would decide now. Writes nothing and waits for nobody."""
@@ -119,9 +112,9 @@ class Promoter:
             if memory is not None and not decision.allowed:
                 memory = None  # a refusal is never given on remembered evidence
                 decision, batch = self._judge.judge(resolved, chain, None)
-            decision = _unless_overtaken(decision, first, resolved)
+            decision = unless_overtaken(decision, first, resolved)
             if decision.allowed and not resolved.in_place:
-                decision = self._unless_policies_changed(self._with_digest(decision, resolved))
+                decision = self._files.unless_changed(self._with_digest(decision, resolved))
             moves = decision.allowed and not resolved.in_place
             done = self._carry_out(chain, head, decision, resolved, batch, moves=moves)
             if done is None:  # another record got there first: what was judged may be out of date
@@ -216,8 +209,7 @@ class Promoter:
             return entry
 
         def recheck(reader: Reader) -> str:
-            stale = self._changed_policy(decision)
-            return f"policy {stale} changed on disk" if stale else changed_since(reader, resolved, batch)
+            return self._files.changed(decision) or changed_since(reader, resolved, batch)
 
         way = self._transactions or self._mover
         return way.carry_out(chain, head, draft, decision, resolved, recheck, decided)
@@ -230,33 +222,6 @@ class Promoter:
             [name for entry in chain.entries()[-5:] for name in entry.record.body.get("experiments", ())]
         )
 
-    def _unless_policies_changed(self, decision: Decision) -> Decision:
-        """A policy that changed since this process read it is not carried out: it has only the old one."""
-        stale = self._changed_policy(decision) if decision.allowed else ""
-        if not stale:
-            return decision
-        return decision.as_overtaken(
-            f"policy {stale} changed on disk since it was read. Nothing was moved; promote again."
-        )
-
-    def _changed_policy(self, decision: Decision) -> str:
-        """The path of a policy file that is not what was read; "" where there is none."""
-        return next(
-            (
-                ref.path
-                for ref in decision.policies
-                if ref.path in self._files and self._digest(ref.path) != ref.digest
-            ),
-            "",
-        )
-
-    def _digest(self, path: str) -> str:
-        """SHA-256 of the policy file as it is now; "" where it is gone."""
-        try:
-            return hashlib.sha256(self._files[path].read_bytes()).hexdigest()
-        except OSError:
-            return ""
-
     def _tell(self, hook: str, decision: Decision) -> None:
         """Tells all plugins; one that raises is reported and changes nothing."""
         for impl in getattr(self.manager.hook, hook).get_hookimpls():
@@ -266,30 +231,6 @@ class Promoter:
                 log.warning(
                     "plugin %s: %s raised %s: %s", impl.plugin_name, hook, type(error).__name__, error
                 )
-
-
-def changed_since(reader: Reader, resolved: Resolved, batch: Batch) -> str:
-    """Whether the registry, or the evidence in `batch`, is not what it was, in words; "" where it is."""
-    stage, before = resolved.request.to_stage, resolved.facts
-    model = reader.model(before.model)
-    champion = reader.holder(model, stage) if resolved.alias else None
-    if champion is not None and champion.version == before.version:
-        champion = None
-    if (champion and champion.version) != (resolved.champion and resolved.champion.version):
-        return f"the holder of {stage} changed"
-    now = model.find(before.version) or reader.version(before.model, before.version)
-    if (now.stage, now.created_at_ms, now.tags) != (before.stage, before.created_at_ms, before.tags):
-        return f"version {now.version} itself changed"
-    if replace(resolved, model=model).aliases_to_delete() != resolved.aliases_to_delete():
-        return f"the aliases of version {now.version} changed"
-    if _not_ours(model.tags) != _not_ours(resolved.model.tags):
-        return "the model's tags changed"
-    return "the evidence changed" if batch.changed(reader) else ""
-
-
-def _not_ours(tags: Mapping[str, str]) -> dict[str, str]:
-    """`tags` without those that Hotpass writes on models, which say how far the ledger reaches."""
-    return {key: value for key, value in tags.items() if not key.startswith("hotpass.")}
 
 
 def _refuse_cut_off(chain: Chain, resolved: Resolved) -> None:
@@ -312,20 +253,6 @@ def _answer(chain: Chain, request: Request) -> Decision | None:
             "Send each request with an id of its own."
         )
     return Decision.from_json({**body, "id": entry.id})
-
-
-def _unless_overtaken(decision: Decision, first: Resolved, now: Resolved) -> Decision:
-    """A champion that changed while this promotion waited is not the one that the caller asked to replace."""
-    before = first.champion.version if first.champion else None
-    after = now.champion.version if now.champion else None
-    if before == after or now.in_place or not (now.archive or "champion" in (decision.evidence or {})):
-        return decision
-    was, by = (f"version {version}" if version is not None else "nobody" for version in (before, after))
-    note = (
-        f"overtaken: {now.request.to_stage} was held by {was} when this began and is held by {by} now. "
-        f"Nothing was moved; promote again to be judged against {by}."
-    )
-    return decision.as_overtaken(note)
 
 
 def _or_raise(decision: Decision) -> Decision:

@@ -310,8 +310,8 @@ def test_a_deleted_experiment_is_a_finding_that_names_what_restores_it(
 
 def _rewrite(store: Store, record: str, change: Any) -> None:
     """Edits a record and gives it the hash of its new content, as a careful forger would."""
-    from hotpass.ledger.home import entry_of
     from hotpass.ledger.record import TAG_HASH, Record, split
+    from hotpass.ledger.runs import entry_of
 
     entry = entry_of(store.client.get_run(record))
     data = entry.record.as_json()

@@ -8,8 +8,9 @@ from typing import Any
 
 from hotpass.errors import LedgerDamaged, LedgerError
 from hotpass.ledger.head import TAG_HEAD, Head
-from hotpass.ledger.home import ROOT, Home, end_problem, entry_of
+from hotpass.ledger.home import ROOT, Home
 from hotpass.ledger.record import PARAM_NEXT, TAG_HASH, Entry, Kind
+from hotpass.ledger.runs import end_problem, entry_of
 from hotpass.ledger.seal import TAG_SEAL, Seal
 from hotpass.verdicts import Json
 
@@ -36,6 +37,8 @@ class Audit:
     #: Of the runs in the chain and beside it, and of those in the chain.
     ids: set[str] = field(default_factory=set)
     walked: set[str] = field(default_factory=set)
+    #: Whether the chain could be followed to its end.
+    whole: bool = False
     #: Records that carry a guard's seal, and whether a key was there to prove them.
     sealed: int = 0
     seals_proved: bool = False
@@ -75,6 +78,7 @@ def verify(home: Home, *, seal: Seal | None = None, model_tags: Mapping[str, str
         audit.findings.append(Finding(NO_RECORD, f"removed: {error}"))
         return audit
     if genesis is None:
+        audit.whole = True
         if head is not None:
             audit.findings.append(
                 Finding(
@@ -91,11 +95,11 @@ def verify(home: Home, *, seal: Seal | None = None, model_tags: Mapping[str, str
         )
     runs = {run.info.run_id: run for run in home.all(deleted_too=True)}
     audit.ids.update(runs)
-    whole = _walk(audit, genesis, runs)
+    audit.whole = _walk(audit, genesis, runs)
     _look_beside_the_chain(audit, runs)
     seals = {entry.id: runs[entry.id].data.tags.get(TAG_SEAL) for entry in audit.entries}
     audit.findings.extend(_prove_seals(audit, seals, seal))
-    if whole and model_tags is not None:
+    if audit.whole and model_tags is not None:
         audit.findings.extend(_prove_head(audit, seals, seal, head))
     last = audit.entries[-1] if audit.entries else None
     if last is not None and last.is_open and last.record.moves:

@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 from hotpass.errors import LedgerError
 from hotpass.ledger.draft import Draft, request_tag
 from hotpass.ledger.head import TAG_HEAD
-from hotpass.ledger.home import Home, entry_of
+from hotpass.ledger.home import Home
 from hotpass.ledger.linking import chain_among, removed
 from hotpass.ledger.record import PARAM_NEXT, TAG_SEQ, Actor, Entry, Kind, State
+from hotpass.ledger.runs import entry_of
 from hotpass.ledger.seal import Seal
 from hotpass.ledger.trust import INSTEAD_OF, against_head, came_past_the_guard, unsealed
 from hotpass.ledger.writing import Slot, Writer

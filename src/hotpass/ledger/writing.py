@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hotpass.errors import LedgerError, NotFound, RegistryError
 from hotpass.ledger.draft import Draft, Sheet
-from hotpass.ledger.home import Home, entry_of
+from hotpass.ledger.home import Home
 from hotpass.ledger.record import Entry
 from hotpass.ledger.rows import PlaceTaken, Rows
+from hotpass.ledger.runs import entry_of
 from hotpass.ledger.seal import Seal
 from hotpass.registry.calls import as_ledger_error
 from hotpass.registry.database import Database

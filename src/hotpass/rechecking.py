@@ -1,0 +1,82 @@
+"""Whether what a decision rests on is still as it was when the decision was made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from hotpass.gather import Batch
+from hotpass.policy.model import Policy
+from hotpass.registry.port import Reader
+from hotpass.resolving import Resolved
+from hotpass.verdicts import Decision
+
+
+class PolicyFiles:
+    """The files of the policies that this process has read."""
+
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        # Absolute, since a process may change its directory between reading a policy and being asked to check
+        # it again.
+        self._paths = {policy.path: Path(policy.path).absolute() for policy in policies if policy.path}
+
+    def changed(self, decision: Decision) -> str:
+        """Which policy of the decision changed on disk, in words; "" where none did."""
+        for ref in decision.policies:
+            if ref.path in self._paths and self._digest(ref.path) != ref.digest:
+                return f"policy {ref.path} changed on disk"
+        return ""
+
+    def unless_changed(self, decision: Decision) -> Decision:
+        """A policy that changed since it was read is not carried out: this process has only the old one."""
+        changed = self.changed(decision) if decision.allowed else ""
+        if not changed:
+            return decision
+        return decision.as_overtaken(f"{changed} since it was read. Nothing was moved; promote again.")
+
+    def _digest(self, path: str) -> str:
+        """SHA-256 of the file as it is now; "" where it is gone."""
+        try:
+            return hashlib.sha256(self._paths[path].read_bytes()).hexdigest()
+        except OSError:
+            return ""
+
+
+def changed_since(reader: Reader, resolved: Resolved, batch: Batch) -> str:
+    """Whether the registry, or the evidence in `batch`, is not what it was, in words; "" where it is."""
+    stage, before = resolved.request.to_stage, resolved.facts
+    model = reader.model(before.model)
+    champion = reader.holder(model, stage) if resolved.alias else None
+    if champion is not None and champion.version == before.version:
+        champion = None
+    if (champion and champion.version) != (resolved.champion and resolved.champion.version):
+        return f"the holder of {stage} changed"
+    now = model.find(before.version) or reader.version(before.model, before.version)
+    if (now.stage, now.created_at_ms, now.tags) != (before.stage, before.created_at_ms, before.tags):
+        return f"version {now.version} itself changed"
+    if replace(resolved, model=model).aliases_to_delete() != resolved.aliases_to_delete():
+        return f"the aliases of version {now.version} changed"
+    if _not_ours(model.tags) != _not_ours(resolved.model.tags):
+        return "the model's tags changed"
+    return "the evidence changed" if batch.changed(reader) else ""
+
+
+def _not_ours(tags: Mapping[str, str]) -> dict[str, str]:
+    """`tags` without those that Hotpass writes on models, which say how far the ledger reaches."""
+    return {key: value for key, value in tags.items() if not key.startswith("hotpass.")}
+
+
+def unless_overtaken(decision: Decision, first: Resolved, now: Resolved) -> Decision:
+    """A champion that changed while this promotion waited is not the one that the caller asked to replace."""
+    before = first.champion.version if first.champion else None
+    after = now.champion.version if now.champion else None
+    if before == after or now.in_place or not (now.archive or "champion" in (decision.evidence or {})):
+        return decision
+    was, by = (f"version {version}" if version is not None else "nobody" for version in (before, after))
+    note = (
+        f"overtaken: {now.request.to_stage} was held by {was} when this began and is held by {by} now. "
+        f"Nothing was moved; promote again to be judged against {by}."
+    )
+    return decision.as_overtaken(note)
