@@ -178,7 +178,7 @@ def _refused(what: str, version: FrozenVersion) -> MlflowException:
 
 def _ask_before_commit(session: Session, ask: Callable[[Session], None]) -> None:
     """MLflow commits some sessions twice, the second time with nothing in them."""
-    begun = False
+    begun = session.in_transaction()  # with SQLite, MLflow's PRAGMAs began one
 
     def on_begin(*_: Any) -> None:
         nonlocal begun
