@@ -85,6 +85,10 @@ class Session:
         """Whether a guard on the server decides, as far as that is known yet."""
         return self._remote is not None and bool(self._remote.found)
 
+    def look_for_guard(self) -> bool:
+        """Whether a guard on the server decides, with a request where that is not known yet."""
+        return self._remote is not None and self._remote.look()
+
     def __enter__(self) -> Session:
         return self
 

@@ -102,6 +102,8 @@ def _refusal(
 
 def _stage_on_the_way(session: Session, decision: Decision) -> str | None:
     """The one stage from which the version could go where it was to go, if it is in another."""
+    if session.guarded:
+        return None  # the guard's policies say which, and they are not here
     covering = session.policies.covering(decision.identity.model)
     leading = {entry.from_stage for policy in covering for entry in policy.entries_to(decision.to_stage)}
     if not covering and decision.to_stage == ModelStage.PRODUCTION:

@@ -16,6 +16,8 @@ from hotpass.errors import CallError
 from hotpass.stages import ModelStage, canonical, is_native
 
 if TYPE_CHECKING:
+    import pluggy
+
     from hotpass.api import Session
     from hotpass.ledger.seal import Seal
     from hotpass.policy.model import PolicySet
@@ -35,46 +37,78 @@ def open_to_judge(
     Raises what `hotpass.api.connect` raises, and CallError for a stage or a version that makes no sense. That
     is looked at before the registry is opened.
     """
-    quiet()
-    _check_uris(registry_uri, tracking_uri)
-    from hotpass.api import connect
-    from hotpass.plugins import create_manager
-    from hotpass.policy.discovery import plugin_folders
-    from hotpass.policy.loader import load_policies
     from hotpass.settings import version_of
 
     if version is not None:
         version_of(version)
+    found, manager = _in_force(policies, plugins, registry_uri, tracking_uri)
+    try:
+        to_stage = target_stage(found, stage)
+    except CallError:
+        # The policies of a guard may have stages that those here do not.
+        if not _on_a_server(registry_uri, tracking_uri):
+            raise
+        session = _connected(found, manager, registry_uri, tracking_uri)
+        if not session.look_for_guard():
+            raise
+        return session, canonical(stage)
+    return _connected(found, manager, registry_uri, tracking_uri), to_stage
+
+
+def _on_a_server(registry_uri: str | None, tracking_uri: str | None) -> bool:
+    named = [registry_uri, tracking_uri, *map(os.environ.get, ("MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_URI"))]
+    return next((uri for uri in named if uri), "").startswith(("http://", "https://"))
+
+
+def open_to_scan(
+    policies: Sequence[Path] | None,
+    plugins: Sequence[Path] | None,
+    registry_uri: str | None,
+    tracking_uri: str | None,
+) -> Session:
+    """A session with the policies in force, which say what they cover. Raises what `connect` raises."""
+    return _connected(*_in_force(policies, plugins, registry_uri, tracking_uri), registry_uri, tracking_uri)
+
+
+def _in_force(
+    policies: Sequence[Path] | None,
+    plugins: Sequence[Path] | None,
+    registry_uri: str | None,
+    tracking_uri: str | None,
+) -> tuple[PolicySet, pluggy.PluginManager]:
+    quiet()
+    _check_uris(registry_uri, tracking_uri)
+    from hotpass.plugins import create_manager
+    from hotpass.policy.discovery import plugin_folders
+    from hotpass.policy.loader import load_policies
+
     manager = create_manager(plugin_folders(plugins))
-    found = load_policies(policies or None, manager=manager, cli=True)
-    to_stage = target_stage(found, stage)
+    return load_policies(policies or None, manager=manager, cli=True), manager
+
+
+def _connected(
+    policies: PolicySet, manager: pluggy.PluginManager, registry_uri: str | None, tracking_uri: str | None
+) -> Session:
+    from hotpass.api import connect
+
     with _opening():
-        session = connect(
-            policies=found,
+        return connect(
+            policies=policies,
             manager=manager,
             registry_uri=registry_uri,
             tracking_uri=tracking_uri,
             notify=tell,
         )
-    return session, to_stage
 
 
 def open_to_look(registry_uri: str | None, tracking_uri: str | None) -> Session:
     """A session without policies and plugins, so that a broken one does not hide what there is to see."""
     quiet()
     _check_uris(registry_uri, tracking_uri)
-    from hotpass.api import connect
     from hotpass.plugins import create_manager
     from hotpass.policy.model import PolicySet
 
-    with _opening():
-        return connect(
-            policies=PolicySet(),
-            manager=create_manager(entry_points=False),
-            registry_uri=registry_uri,
-            tracking_uri=tracking_uri,
-            notify=tell,
-        )
+    return _connected(PolicySet(), create_manager(entry_points=False), registry_uri, tracking_uri)
 
 
 def guards_seal(key_file: Path | None) -> Seal | None:

@@ -257,6 +257,7 @@ def check_reachable(uri: str, *, create: bool = False) -> None:
     With a wrong path, MLflow's SQLite store creates an empty database there; with a wrong host, its engine
     tries ten times with growing waits, and prints the URI with its password. So both are looked at first.
     """
+    uri = uri.removeprefix("hotpass+")
     _remember_secrets(uri)
     try:
         scheme = urlsplit(uri).scheme
