@@ -8,7 +8,6 @@ registering the entry point would fail, with only a warning.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,8 @@ def registry_store(store_uri: str, tracking_uri: str | None = None) -> Any:
     from hotpass.guard.guard_settings import GuardSettings
     from hotpass.guard.refusals import told_to_mlflow
 
-    plain = re.sub(f"^{re.escape(PREFIX)}", "", store_uri, flags=re.IGNORECASE)
+    scheme, colon, rest = store_uri.partition(":")  # MLflow finds it in any letter case
+    plain = scheme.lower().removeprefix(PREFIX) + colon + rest
     with told_to_mlflow():
         _check_openable(plain)
         settings = GuardSettings.from_environment(plain, _where_runs_are(tracking_uri))
@@ -85,7 +85,7 @@ def _check_openable(uri: str) -> None:
 
     try:
         asynchronous = sqlalchemy.make_url(uri).get_dialect().is_async
-    except sqlalchemy.exc.ArgumentError:
+    except (sqlalchemy.exc.ArgumentError, ValueError):
         asynchronous = False  # whatever is wrong with it, the next line says
     if asynchronous:
         raise CallError(
