@@ -51,6 +51,20 @@ class Touched:
     hidden_experiments: Sequence[Any] = ()
 
 
+class Observations:
+    """What a guard that only observes would have refused, on record in the ledger of the version's model."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._engine_calls = EngineCalls(guard)
+        self._seen: set[tuple[str, str]] = set()
+
+    def observe(self, call: str, what: str, version: FrozenVersion) -> None:
+        """Raises nothing."""
+        if (call, what) not in self._seen and len(self._seen) < _OBSERVED:
+            self._seen.add((call, what))
+            self._engine_calls.observe(version.name, call, [f"{what} is frozen: {version.backed}"])
+
+
 class Evidence:
     """Of one tracking store; safe to use from several threads."""
 
@@ -58,8 +72,7 @@ class Evidence:
         self._guard = guard
         self._store = store
         self._standing = Standing(guard)
-        self._engine_calls = EngineCalls(guard)
-        self._observed: set[tuple[str, str]] = set()
+        self._observations = Observations(guard)
 
     def unless(self, touched: Touched, call: str, plainly: Callable[[], T]) -> T:
         """Does what MLflow does, unless it writes to the ledger or to what is frozen.
@@ -73,8 +86,8 @@ class Evidence:
             found = self._frozen(touched)
         if found is not None:
             if not self._guard.settings.observe:
-                raise _refused(*found)
-            self._observe(call, *found)
+                raise refused(*found)
+            self._observations.observe(call, *found)
             return plainly()
         if self._guard.settings.observe or not (touched.runs or touched.logged_models):
             return plainly()
@@ -161,15 +174,11 @@ class Evidence:
                 self._standing.hold(touched.runs, touched.logged_models, connection)
             found = self._frozen(touched, connection)
         if found is not None:
-            raise _refused(*found)
-
-    def _observe(self, call: str, what: str, version: FrozenVersion) -> None:
-        if (call, what) not in self._observed and len(self._observed) < _OBSERVED:
-            self._observed.add((call, what))
-            self._engine_calls.observe(version.name, call, [f"{what} is frozen: {version.backed}"])
+            raise refused(*found)
 
 
-def _refused(what: str, version: FrozenVersion) -> MlflowException:
+def refused(what: str, version: FrozenVersion) -> MlflowException:
+    """The refusal of a write to `what`, which stands behind `version`."""
     return refusal(
         f"{what} is frozen",
         [f"{version.backed}. Log to a new run, and register what comes of it as a new version"],

@@ -123,7 +123,7 @@ class Standing:
                 (LoggedModel.model_id, LoggedModel.experiment_id, models),
                 (LoggedModel.model_id, None, models),
             ):
-                for ids in _batches(list(known)):
+                for ids in batches(list(known)):
                     statement = select(column).where(column.in_(ids))
                     if experiment is not None:
                         statement = statement.where(experiment == experiment_id)
@@ -270,6 +270,7 @@ def _where(row: Any, guarded_aliases: frozenset[str] | None) -> str:
     return "in the ledger" if row.key is not None else ""
 
 
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """`ids`, as many at a time as a statement takes."""
     for start in range(0, len(ids), _IDS_A_QUERY):
         yield ids[start : start + _IDS_A_QUERY]
