@@ -14,6 +14,7 @@ import sys
 from typing import Any, NoReturn
 
 from hotpass.errors import CallError, HotpassError
+from hotpass.guard.artifacts import guard_artifacts
 from hotpass.guard.basic_auth import with_auth
 from hotpass.guard.core import Guard, guard_of
 from hotpass.guard.entry import registry_builder
@@ -49,6 +50,7 @@ def _guarded_app() -> Any:
 
     guard = guard_of(server_settings())
     guard_stores(guard)
+    guard_artifacts(guard)
     guard_workspaces(guard)
     app: Any = flask_app
     if guard.settings.auth:
