@@ -7,7 +7,7 @@ shows the server's message, and its older form moves stages from a menu.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -90,3 +90,18 @@ def test_an_allowed_alias_is_seen_in_the_page(page: Any, guarded_sqlite: Guarded
     assert (version.current_stage, list(version.aliases)) == ("Staging", ["staging"])
 
 
+def test_the_older_page_shows_the_reasons_when_a_stage_is_refused(
+    page: Any, weak: tuple[Guarded, str]
+) -> None:
+    server, name = weak
+    page.goto(f"{server.uri}/#/models/{name}/versions/1")
+    page.get_by_role("switch").click()  # "New model registry UI"
+    page.get_by_role("button", name="Disable").click()
+    page.get_by_text("None", exact=True).first.click()
+    page.locator("[role=menuitem]", has_text="Production").click()
+    page.get_by_role("dialog").get_by_role("button").last.click()
+
+    said = page.get_by_text("PERMISSION_DENIED").first
+    said.wait_for()
+    assert "only from Staging, and this one is in None" in said.inner_text()
+    assert server.client.get_model_version(name, "1").current_stage == "None"
