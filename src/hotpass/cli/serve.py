@@ -81,14 +81,14 @@ def serve(
     """  # fmt: skip
     given = dict(os.environ)
     quiet()
-    from hotpass.guard import serving
+    from hotpass.guard.guard_settings import AUTH, OBSERVE, flag
+    from hotpass.guard.serving import Serving
+    from hotpass.guard.serving import serve as serve_until_told
 
-    return serving.serve(
-        serving.Serving(
-            policies=policies, plugins=plugins, backend_store_uri=backend_store_uri,
-            registry_store_uri=registry_store_uri, host=host, port=port, workers=workers, auth=auth,
-            observe=observe, key_file=key_file, further=tuple(further or ()),
-        ),
-        given,
-        output.say,
+    asked = Serving(
+        policies=policies, plugins=plugins, backend_store_uri=backend_store_uri,
+        registry_store_uri=registry_store_uri, host=host, port=port, workers=workers,
+        auth=auth or flag(AUTH), observe=observe or flag(OBSERVE), key_file=key_file,
+        further=tuple(further or ()),
     )  # fmt: skip
+    return serve_until_told(asked, given, output.say)

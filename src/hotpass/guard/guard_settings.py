@@ -46,8 +46,8 @@ class GuardSettings:
         return cls(
             registry_uri=registry,
             tracking_uri=tracking,
-            observe=_flag(OBSERVE),
-            auth=_flag(AUTH),
+            observe=flag(OBSERVE),
+            auth=flag(AUTH),
             unmatched=unmatched_rule(),
             key_file=Path(key_file) if key_file else None,
         )
@@ -79,7 +79,8 @@ def check_guardable(uri: str) -> None:
         )
 
 
-def _flag(name: str) -> bool:
+def flag(name: str) -> bool:
+    """Whether the variable `name` says true. Raises CallError for what is neither true nor false."""
     value = os.environ.get(name, "false").strip().lower()
     if value not in ("true", "false", "1", "0", ""):
         raise CallError(f"{name} is {value!r}; it can be 'true' or 'false'")

@@ -33,11 +33,7 @@ TAKEN = {
 }
 
 #: Settings of MLflow's for a guarded server, where the user has not chosen.
-DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    # A route of which MLflow's auth knows nothing is refused. MLflow's own default only since 3.15.
-    "MLFLOW_BASIC_AUTH_FAIL_CLOSED": "true",
-}
+DEFAULTS = {"MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 @dataclass(frozen=True, slots=True)
