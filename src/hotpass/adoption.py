@@ -8,7 +8,7 @@ from typing import Any
 from hotpass.artifacts import DIGEST_TAG
 from hotpass.errors import RegistryError
 from hotpass.ledger.chain import Chain
-from hotpass.ledger.reading import current_stay
+from hotpass.ledger.expected import Expected
 from hotpass.ledger.record import Actor, Entry, Kind
 from hotpass.ledger.turns import Turns, clock
 from hotpass.recovery import PATIENCE, settle
@@ -22,19 +22,26 @@ BATCH = 200
 
 def plan(registry: Registry, chain: Chain, name: str) -> dict[str, Json]:
     """What adopting model `name` would write down: versions in a stage or under an alias that the ledger does
-    not know.
+    not know, or not any more.
 
-    A version's stay starts when it is adopted: MLflow does not record when it entered its stage. Versions
+    Where the chain may not be gone on with (`hotpass.ledger.trust`), `accepts` says why, and adopting accepts
+    it. A version's stay starts when it is adopted: MLflow does not record when it entered its stage. Versions
     that serve get the digest of their files as they are now.
     """
     model = registry.model(name)
-    entries = chain.entries(whole=True)
+    expected = Expected(chain.entries(whole=True))
+    followed = expected.moved_aliases | {"staging", "production"}
     versions: list[dict[str, Any]] = []
     for facts in registry.versions(name):
         aliases = sorted(alias for alias, number in model.aliases.items() if number == facts.version)
-        if facts.stage == ModelStage.NONE and not aliases:
+        stay = expected.stay(facts)
+        if stay is None and facts.stage == ModelStage.NONE and not aliases:
             continue
-        if current_stay(entries, facts) is not None:
+        elsewhere = [
+            alias for alias in aliases
+            if alias.lower() in followed and expected.aliases.get(alias) != facts.version
+        ]  # fmt: skip
+        if stay is not None and stay.stage == facts.stage and not elsewhere:
             continue
         seen: dict[str, Any] = {
             "version": facts.version,
@@ -45,7 +52,8 @@ def plan(registry: Registry, chain: Chain, name: str) -> dict[str, Json]:
         if facts.stage not in RESTING:
             seen["artifact_digest"] = facts.tags.get(DIGEST_TAG) or registry.artifact_digest(facts)
         versions.append(seen)
-    return {"model": name, "versions": versions, "aliases": dict(model.aliases), "outcome": "adopted"}
+    found = {"model": name, "versions": versions, "aliases": dict(model.aliases), "outcome": "adopted"}
+    return found | chain.to_accept(model.tags, model.workspace)
 
 
 def adopt(
@@ -60,7 +68,7 @@ def adopt(
         body = plan(registry, chain, name)
         left = len(body["versions"]) - BATCH
         body["versions"] = body["versions"][:BATCH]
-        if not body["versions"]:
+        if not body["versions"] and "accepts" not in body:
             return written
         entry = chain.append(
             Kind.ADOPTION,

@@ -12,39 +12,54 @@ from hotpass.ledger.record import Entry, Kind
 from hotpass.stages import ModelStage
 from hotpass.verdicts import Identity
 
+#: Workspace, model, version and creation time (ms): which version it is, whatever its files.
+VersionKey = tuple[str, str, int, int]
+
 
 def stays_of(entries: Iterable[Entry], identity: Identity) -> list[Stay]:
-    """All stays of the version `identity` in stages, oldest first; `entries` oldest first.
+    """All stays of the version `identity` in stages, oldest first; `entries` oldest first."""
+    return stays_by_version(entries).get(key_of(identity), [])
+
+
+def key_of(identity: Identity) -> VersionKey:
+    return identity[:4]
+
+
+def stays_by_version(entries: Iterable[Entry]) -> dict[VersionKey, list[Stay]]:
+    """All stays of every version in stages, oldest first; `entries` oldest first.
 
     A stay ends when a decision moves the version, or when another version's promotion archives what was in
     the stage. Adoption starts a stay for what it found, unless the ledger knows that stay already.
     """
-    stays: list[Stay] = []
+    stays: dict[VersionKey, list[Stay]] = {}
+    standing: dict[str, set[VersionKey]] = {}
 
-    def leave(at: datetime) -> None:
-        if stays and stays[-1].until is None:
-            stays[-1] = stays[-1]._replace(until=at)
+    def enter(key: VersionKey, stage: str, at: datetime, record_id: str) -> None:
+        own = stays.setdefault(key, [])
+        if own:
+            standing[own[-1].stage].discard(key)
+            own[-1] = own[-1]._replace(until=at)
+        own.append(Stay(stage, at, None, record_id))
+        standing.setdefault(stage, set()).add(key)
 
     for entry in entries:
-        body = entry.record.body
-        if entry.record.kind is Kind.ADOPTION:
+        record, body = entry.record, entry.record.body
+        if record.kind is Kind.ADOPTION:
             for seen in body.get("versions", ()):
-                if not _is(seen, identity):
-                    continue
-                current = stays[-1].stage if stays and stays[-1].until is None else None
-                if current != seen["stage"]:
-                    leave(entry.record.time)
-                    stays.append(Stay(seen["stage"], entry.record.time, None, entry.id))
+                key = (record.workspace, record.model, seen["version"], seen["created_at"])
+                if key not in stays or stays[key][-1].stage != seen["stage"]:
+                    enter(key, seen["stage"], record.time, entry.id)
             continue
-        if entry.record.kind is not Kind.DECISION or not entry.moved:
+        if record.kind is not Kind.DECISION or not entry.moved:
             continue
         subject = entry.identity()
-        if subject is not None and subject.same_version(identity):
-            leave(entry.moved_at)
-            stays.append(Stay(body["to"], entry.moved_at, None, entry.id))
-        elif body.get("archive") and stays and stays[-1].until is None and stays[-1].stage == body["to"]:
-            leave(entry.moved_at)
-            stays.append(Stay(ModelStage.ARCHIVED.value, entry.moved_at, None, entry.id))
+        if subject is None:
+            continue
+        mine = key_of(subject)
+        for other in list(standing.get(body["to"], ())) if body.get("archive") else ():
+            if other != mine:
+                enter(other, ModelStage.ARCHIVED.value, entry.moved_at, entry.id)
+        enter(mine, body["to"], entry.moved_at, entry.id)
     return stays
 
 
@@ -89,7 +104,3 @@ def held_in_turn(entries: Sequence[Entry], stage: str) -> list[Identity]:
                 continue
         turns.append(identity)
     return turns
-
-
-def _is(seen: dict[str, int], identity: Identity) -> bool:
-    return seen["version"] == identity.version and seen["created_at"] == identity.created_at

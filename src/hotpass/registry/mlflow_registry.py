@@ -118,13 +118,20 @@ class MlflowRegistry:
             return iter(sorted(self._pages(model, None), key=lambda facts: facts.version, reverse=True))
         return self._pages(model, ["version_number DESC"])
 
-    def _pages(self, model: str, order_by: list[str] | None) -> Iterator[VersionFacts]:
+    def hidden_versions(self, model: str) -> list[VersionFacts]:
+        """Versions that MLflow lists no more, since a tag of theirs says that they are prompts."""
+        if isinstance(self._representation, TaggedStages):
+            return []  # Unity Catalog filters by name alone
+        hiding = f"{name_is(model)} AND tags.`mlflow.prompt.is_prompt` = 'true'"
+        return list(self._pages(model, None, hiding))
+
+    def _pages(self, model: str, order_by: list[str] | None, where: str = "") -> Iterator[VersionFacts]:
         token = None
         while True:
             page = call(
                 f"list the versions of {model!r}",
                 self.store.search_model_versions,
-                name_is(model),
+                where or name_is(model),
                 max_results=PAGE,
                 order_by=order_by,
                 page_token=token,
@@ -174,7 +181,9 @@ class MlflowRegistry:
         for model_id in set(wanted) - {model.model_id for model in read}:
             with contextlib.suppress(NotFound):
                 read.append(call(f"read logged model {model_id}", self.tracking.get_logged_model, model_id))
-        found = {model.model_id: convert.with_nans(model, self.runs) for model in read}
+        zeros = [metric.run_id for model in read for metric in model.metrics or () if metric.value == 0]
+        behind = self.runs(zeros) if zeros else {}
+        found = {model.model_id: convert.with_nans(model, lambda ids: behind) for model in read}
         self._experiments.update(model.experiment_id for model in found.values())
         self._logged.update(found)
         return found
