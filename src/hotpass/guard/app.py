@@ -19,6 +19,7 @@ from hotpass.guard.basic_auth import with_auth
 from hotpass.guard.core import Guard, guard_of
 from hotpass.guard.entry import registry_builder
 from hotpass.guard.guard_settings import GuardSettings, check_guardable
+from hotpass.guard.jobs import check_jobs
 from hotpass.guard.routes import add_routes
 from hotpass.guard.tracking_store import tracking_builder
 from hotpass.guard.workspaces import guard_workspaces
@@ -48,6 +49,7 @@ def _guarded_app() -> Any:
     from mlflow.environment_variables import _MLFLOW_SGI_NAME
     from mlflow.server import app as flask_app
 
+    check_jobs()
     guard = guard_of(server_settings())
     guard_stores(guard)
     guard_artifacts(guard)

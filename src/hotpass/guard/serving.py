@@ -18,6 +18,7 @@ from hotpass.errors import CallError, RegistryError
 from hotpass.guard.basic_auth import bootstrap
 from hotpass.guard.core import Guard
 from hotpass.guard.guard_settings import AUTH, KEY_FILE, OBSERVE, PREFIX, GuardSettings, check_guardable
+from hotpass.guard.jobs import check_jobs
 from hotpass.guard.key_file import default_key_file, make_key_file
 from hotpass.policy.discovery import plugin_folders, policy_places
 from hotpass.registry.calls import check_reachable, masked, require_mlflow
@@ -127,6 +128,7 @@ def preflight(serving: Serving) -> tuple[Guard, bool]:
     for uri in {serving.registry_uri: None, serving.tracking_uri: None}:
         check_guardable(uri)
         check_reachable(uri, create=True)
+    check_jobs()
     settings = GuardSettings.from_environment(serving.registry_uri, serving.tracking_uri)
     assert settings.key_file is not None  # Serving.environment sees to it
     key_is_new = make_key_file(settings.key_file)
