@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from hotpass.candidate import Candidate, LoggedModelFacts, Metric, RunFacts, VersionFacts
+from hotpass.candidate import Approval, Candidate, LoggedModelFacts, Metric, Person, RunFacts, VersionFacts
 from hotpass.testing import NOW, PlainSources, candidate
 
 FACTS = VersionFacts("m", 2, 0, "Staging")
@@ -117,3 +117,34 @@ def test_asking_for_the_champion_s_number_is_not_reading_it():
     assert who.champion.version == 5
     assert who.read_champion
     assert candidate().champion_version is None
+
+
+def test_the_trainer_is_whom_a_guarded_server_names_before_whom_mlflow_names():
+    tags = {"hotpass.created_by": "tom", "mlflow.user": "root"}
+    who = candidate(run_tags=tags)
+    assert who.trainer() == Person("tom", authenticated=True)
+    assert who.read == {"trainer": {"name": "tom", "authenticated": True}}
+    assert candidate(run_tags={"mlflow.user": "root"}).trainer() == Person("root")
+    nobody = candidate(tags=tags, model_tags=tags, run_tags={"hotpass.created_by": ""})
+    assert nobody.trainer() is None, "what is said elsewhere is anybody's word"
+    assert nobody.read == {"trainer": None}
+
+
+def test_approvals_are_loaded_once_and_when_asked_for():
+    loads = []
+
+    def load():
+        loads.append(1)
+        return [Approval("ana", True, NOW, "good", "r1", "ab")]
+
+    who = Candidate(FACTS, PlainSources(), "Production", requester=Person("rita"), approvals=load)
+    assert (loads, who.read) == ([], {})
+    assert who.approvals() == who.approvals()
+    assert loads == [1]
+    assert who.requester == Person("rita")
+    assert who.read == {
+        "approvals": [
+            {"name": "ana", "authenticated": True, "at": NOW.isoformat(), "record": "r1"},
+        ],
+        "requester": {"name": "rita", "authenticated": False},
+    }

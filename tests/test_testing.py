@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from hotpass.candidate import Dataset, Metric, Stay
+from hotpass.candidate import Approval, Dataset, Metric, Person, Stay
 from hotpass.errors import CallError, PluginError
 from hotpass.gates import Gate, ParameterError
 from hotpass.testing import NOW, candidate, judge, make
@@ -44,10 +44,25 @@ def test_a_candidate_about_which_nothing_is_said_knows_nothing():
     assert list(who.stays()) == []
     assert who.in_stage_since("Staging") is None
     assert who.champion is None
+    assert who.trainer() is None
+    assert who.requester == Person("unknown")
+    assert who.approvals() == ()
     assert who.model_file().inputs is None
     assert not who.model_file().has_input_example
     with pytest.raises(KeyError):
         who.evidence("anything")
+
+
+def test_people():
+    full = Approval("cleo", False, NOW - timedelta(days=1), "seen it", "r1", "ab")
+    who = candidate(approvals=["ana", Person("ben"), full], trainer="tom", requester=Person("rita"))
+    assert [(given.name, given.authenticated) for given in who.approvals()] == [
+        ("ana", True), ("ben", False), ("cleo", False),
+    ]  # fmt: skip
+    assert who.approvals()[2] == full
+    assert (who.trainer(), who.requester) == (Person("tom", True), Person("rita"))
+    assert candidate(trainer=Person("tom"), run_tags={"a": "b"}).trainer() == Person("tom")
+    assert candidate(trainer="tom", run=False).trainer() is None
 
 
 def test_every_fact_is_where_a_gate_looks_for_it():
@@ -125,7 +140,7 @@ def test_judge_gives_the_gate_s_answer():
 def test_judge_takes_the_name_of_an_installed_gate():
     assert judge("input_example", {}, candidate(input_example=True)).verdict is Verdict.PASSED
     with pytest.raises(
-        CallError, match=r"no plugin has a gate 'input_exmaple'; there are champion_comparison"
+        CallError, match=r"no plugin has a gate 'input_exmaple'; there are approvals, champion"
     ):
         judge("input_exmaple", {}, candidate())
 
