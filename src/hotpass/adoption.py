@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hotpass.artifacts import DIGEST_TAG
 from hotpass.errors import RegistryError
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.expected import Expected
@@ -50,7 +49,7 @@ def plan(registry: Registry, chain: Chain, name: str) -> dict[str, Json]:
             "aliases": aliases,
         }
         if facts.stage not in RESTING:
-            seen["artifact_digest"] = facts.tags.get(DIGEST_TAG) or registry.artifact_digest(facts)
+            seen["artifact_digest"] = registry.tagged_digest(facts) or registry.artifact_digest(facts)
         versions.append(seen)
     found = {"model": name, "versions": versions, "aliases": dict(model.aliases), "outcome": "adopted"}
     return found | chain.to_accept(model.tags, model.workspace)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hotpass.artifacts import DIGEST_TAG
 from hotpass.errors import CallError, RegistryError
 from hotpass.facts import Approval, VersionFacts
 from hotpass.gather import digest_now
@@ -145,7 +144,7 @@ def _check(word: Word, what: str) -> None:
 
 def _digest(registry: Registry, facts: VersionFacts) -> str:
     """The digest of the version's files. Raises CallError where they have changed since it was registered."""
-    claimed, found = facts.tags.get(DIGEST_TAG), digest_now(registry, facts)
+    claimed, found = registry.tagged_digest(facts), digest_now(registry, facts)
     if claimed and claimed != found:
         raise CallError(
             f"the files of {facts.model} version {facts.version} have changed since it was registered: their "

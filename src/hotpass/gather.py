@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hotpass.artifacts import DIGEST_TAG
 from hotpass.candidate import (
     Approval,
     Candidate,
@@ -219,7 +218,7 @@ def digest_now(registry: Registry, facts: VersionFacts) -> str:
     Where they are not at hand, and a digest was tagged when the version was registered, it is that one: to
     download them at every promotion would cost too much, and whoever loads the version compares.
     """
-    claimed = facts.tags.get(DIGEST_TAG, "")
+    claimed = registry.tagged_digest(facts)
     if claimed:
         return registry.digest_at_hand(facts) or claimed
     return registry.artifact_digest(facts)

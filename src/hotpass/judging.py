@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from hotpass import engine
-from hotpass.artifacts import DIGEST_TAG
 from hotpass.candidate import Person
 from hotpass.gather import Batch, Memory, gather
 from hotpass.ledger.chain import Chain
@@ -62,7 +61,7 @@ class Judge:
             champion=resolved.champion,
             memory=memory,
             rollback=request.rollback,
-            artifact_digest=resolved.facts.tags.get(DIGEST_TAG, ""),
+            artifact_digest=self._registry.tagged_digest(resolved.facts),
             requester=self._requester,
             in_place=resolved.in_place,
         )

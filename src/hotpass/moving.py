@@ -18,8 +18,9 @@ from hotpass.ledger.chain import Chain
 from hotpass.ledger.draft import Draft
 from hotpass.ledger.record import Actor, Entry
 from hotpass.ledger.turns import clock
-from hotpass.recovery import DECISION_TAG, reassert, settle
+from hotpass.recovery import reassert, settle
 from hotpass.registry.calls import within
+from hotpass.registry.convert import DECISION_TAG
 from hotpass.registry.port import Moved, Reader, Registry
 from hotpass.resolving import Resolved
 from hotpass.verdicts import Decision

@@ -13,10 +13,9 @@ from hotpass.errors import LedgerError, NotFound
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.record import Actor, Entry, Kind
 from hotpass.ledger.turns import Turns, clock
+from hotpass.registry.convert import DECISION_TAG
 from hotpass.registry.port import Registry
 from hotpass.stages import alias_of
-
-DECISION_TAG = "hotpass.decision"
 
 #: Seconds for which a promotion waits for others, and begins again when something changed under it.
 PATIENCE = 180.0

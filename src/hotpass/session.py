@@ -19,7 +19,7 @@ from hotpass.ledger.seal import Seal
 from hotpass.observing import Observation
 from hotpass.policy.model import PolicySet
 from hotpass.promotion import Promoter
-from hotpass.recovery import DECISION_TAG
+from hotpass.registry.convert import DECISION_TAG
 from hotpass.registry.database import Database
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.remote import Remote

@@ -17,8 +17,7 @@ from hotpass.ledger.record import Entry
 from hotpass.ledger.rows import upsert
 from hotpass.ledger.writing import Slot
 from hotpass.moving import Recheck
-from hotpass.recovery import DECISION_TAG
-from hotpass.registry.convert import STAGE_TAG
+from hotpass.registry.convert import DECISION_TAG, STAGE_TAG
 from hotpass.registry.database import Database
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.registry.port import ModelFacts

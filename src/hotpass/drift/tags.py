@@ -9,7 +9,7 @@ from hotpass.drift.findings import Drift, Kind
 from hotpass.drift.seen import Seen, at
 from hotpass.facts import VersionFacts
 from hotpass.ledger.reading import key_of
-from hotpass.recovery import DECISION_TAG
+from hotpass.registry.convert import DECISION_TAG
 
 #: MLflow lists no model and no version with this tag among its models.
 PROMPT_TAG = "mlflow.prompt.is_prompt"

@@ -77,7 +77,9 @@ class Guard:
         with self._lock:
             if self._opened is None:
                 settings = self.settings
-                self._opened = MlflowRegistry(settings.registry_uri, settings.tracking_uri, create=True)
+                self._opened = MlflowRegistry(
+                    settings.registry_uri, settings.tracking_uri, create=True, trust_tags=False
+                )
             return self._opened.fresh()
 
     def observe(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hotpass.guard.spelling import folded
-from hotpass.recovery import DECISION_TAG
-from hotpass.registry.convert import STAGE_TAG
+from hotpass.registry.convert import DECISION_TAG, STAGE_TAG
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -140,25 +139,23 @@ class Standing:
         """All frozen versions, of all workspaces."""
         return self._frozen(None)
 
-    def hold(self, run_ids: Iterable[str], model_ids: Iterable[str], connection: Connection) -> None:
-        """Waits for the promotions that are under way of models with versions that rest on these, and keeps
-        others from beginning until the transaction of `connection` ends.
+    def hold(self, run_ids: Sequence[str], model_ids: Sequence[str], connection: Connection) -> None:
+        """Waits for promotions that rest on these runs and LoggedModels, and keeps others from reading them
+        until the transaction of `connection` ends.
 
-        A promotion locks the registered model while it looks at the evidence for the last time. In SQLite the
-        writer of the transaction is the only one anyway.
+        A promotion locks their rows when it looks at its evidence for the last time. In SQLite the writer of
+        the transaction is the only one anyway.
         """
-        from mlflow.store.model_registry.dbmodels.models import SqlModelVersion as Version
-        from mlflow.store.model_registry.dbmodels.models import SqlRegisteredModel as Model
-        from sqlalchemy import exists, or_, select
+        from mlflow.store.tracking.dbmodels.models import SqlLoggedModel as LoggedModel
+        from mlflow.store.tracking.dbmodels.models import SqlRun as Run
+        from sqlalchemy import select
 
-        conditions = [self._rests_on_run(run_id) for run_id in run_ids]
-        conditions += [self._rests_on_logged_model(model_id) for model_id in model_ids]
-        if connection.dialect.name == "sqlite" or not conditions:
+        if connection.dialect.name == "sqlite":
             return
-        rests = exists().where(
-            Version.workspace == Model.workspace, Version.name == Model.name, or_(*conditions)
-        )
-        connection.execute(select(Model.name).where(rests).with_for_update(read=True)).all()
+        for column, ids in ((Run.run_uuid, run_ids), (LoggedModel.model_id, model_ids)):
+            if ids:
+                statement = select(column).where(column.in_(ids)).order_by(column)
+                connection.execute(statement.with_for_update(read=True, key_share=True)).all()
 
     @property
     def in_one_database(self) -> bool:

@@ -17,6 +17,8 @@ from hotpass.stages import ModelStage
 
 #: The version tag that holds the stage where MLflow has none for it.
 STAGE_TAG = "hotpass.stage"
+#: The version tag with the id of the decision that moved it last.
+DECISION_TAG = "hotpass.decision"
 #: The LoggedModel tag that says what the MLmodel file says, so that it need not be downloaded to be judged.
 #: Whoever logs a model writes both, so the tag is worth what the file is worth; the artifact digest ties a
 #: decision to the file.

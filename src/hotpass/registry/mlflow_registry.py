@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hotpass.artifacts import DIGEST_TAG
 from hotpass.candidate import LoggedModelFacts, ModelFile, RunFacts, VersionFacts
 from hotpass.errors import NotFound, RegistryError
 from hotpass.registry import convert
@@ -30,11 +31,19 @@ PAGE = 1000
 class MlflowRegistry:
     """A model registry in MLflow, and the tracking store that holds the runs behind its versions."""
 
-    def __init__(self, registry_uri: str, tracking_uri: str | None = None, *, create: bool = False) -> None:
+    def __init__(
+        self,
+        registry_uri: str,
+        tracking_uri: str | None = None,
+        *,
+        create: bool = False,
+        trust_tags: bool = True,
+    ) -> None:
         """Raises MissingDependency without MLflow, RegistryError or NotFound where the store cannot be
         opened.
 
-        `create` lets MLflow create a SQLite database that does not exist yet.
+        `create` lets MLflow create a SQLite database that does not exist yet. Without `trust_tags`, files are
+        read in the place of what whoever trained the model says of them in tags.
         """
         require_mlflow()
         from mlflow.tracking import MlflowClient
@@ -52,6 +61,7 @@ class MlflowRegistry:
         self._representation: Representation | None = (
             TaggedStages(self.store) if registry_uri.startswith("databricks-uc") else None
         )
+        self._trust_tags = trust_tags
         self._experiments: set[str] = set()
         self._model_files: dict[str, ModelFile | None] = {}
         self._logged: dict[str, LoggedModelFacts] = {}  # as last read
@@ -195,12 +205,14 @@ class MlflowRegistry:
     # --- the files of a version -----------------------------------------------------------------------------
 
     def model_file(self, facts: VersionFacts) -> ModelFile | None:
-        """From the LoggedModel's tag where it has one, else from the file; remembered by LoggedModel, whose
-        files MLflow does not change once it is ready.
+        """From the LoggedModel's tag where it has one that counts, else from the file; remembered by
+        LoggedModel, whose files MLflow does not change once it is ready.
         """
         if facts.model_id and facts.model_id in self._model_files:
             return self._model_files[facts.model_id]
-        said = self._logged_model(facts).tags.get(convert.MODEL_FILE_TAG) if facts.model_id else None
+        said = None
+        if facts.model_id and self._trust_tags:
+            said = self._logged_model(facts).tags.get(convert.MODEL_FILE_TAG)
         if said is not None:
             try:
                 found: ModelFile | None = convert.model_file_of_tag(said)
@@ -214,6 +226,11 @@ class MlflowRegistry:
 
     def artifact_digest(self, facts: VersionFacts) -> str:
         return self._files_of(facts).digest()
+
+    def tagged_digest(self, facts: VersionFacts) -> str:
+        said = facts.tags.get(DIGEST_TAG, "")
+        # A guard takes the tags of its own away from whatever is registered, so it has tagged what has moved.
+        return said if self._trust_tags or convert.DECISION_TAG in facts.tags else ""
 
     def digest_at_hand(self, facts: VersionFacts) -> str | None:
         files = self._files_of(facts)

@@ -87,6 +87,10 @@ class Registry(Reader, Protocol):
         """SHA-256 over the sorted pairs of path and file hash of the version's files, downloaded for that."""
         ...
 
+    def tagged_digest(self, facts: VersionFacts) -> str:
+        """The digest that the version's tag says, where that counts; "" where there is none that does."""
+        ...
+
     def digest_at_hand(self, facts: VersionFacts) -> str | None:
         """`artifact_digest` where the files are on this machine, so that reading them costs next to nothing;
         else None.
