@@ -16,7 +16,7 @@ from hotpass.ledger.record import State
 from hotpass.ledger.turns import Turns, clock
 from hotpass.policy.model import PolicySet
 from support.policies import policy_set
-from support.promoters import STEPS, killed_promotion
+from support.promoters import STEPS, by_requests, killed_promotion
 from support.stores import Store
 from support.versions import make_version
 
@@ -139,7 +139,9 @@ def test_a_write_that_comes_too_late_is_undone(sqlite_store: Store, step: str) -
     first, slow, quick = (make_version(sqlite_store, "crash", metrics={"roc_auc": 0.8}) for _ in range(3))
     open_session(sqlite_store).promote("crash", first, "Production")
     policies = policy_set(production_from=None)
-    late = api.connect(policies=policies, registry_uri=sqlite_store.uri, actor="slow", lease=2.0)
+    late = by_requests(
+        api.connect(policies=policies, registry_uri=sqlite_store.uri, actor="slow", lease=2.0)
+    )
     arrived, go_on = threading.Event(), threading.Event()
     method = getattr(late.registry, step)
 

@@ -15,6 +15,7 @@ from hotpass.ledger.record import State
 from hotpass.plugins import create_manager, register
 from hotpass.policy.model import Policy, PolicySet, PromotionEntry
 from support.policies import EIGHT_GATES, entries, policy_set
+from support.promoters import by_requests
 from support.stores import Store
 from support.versions import make_version
 
@@ -582,11 +583,13 @@ def test_a_session_never_allows_again_what_would_be_refused_now(sqlite_store: St
 
 
 class TestRecheckUnderTheLock:
-    """Evaluation happens outside the lock, so what it rests on is looked at again inside."""
+    """Evaluation happens outside the lock, so what it rests on is looked at again inside. Here the record is
+    the lock; `test_transaction.py` is about the database's.
+    """
 
     def test_evidence_that_changed_is_judged_again(self, sqlite_store: Store) -> None:
         version = make_version(sqlite_store, "leads", run_metrics={"roc_auc": 0.8})
-        session = connect(sqlite_store)
+        session = by_requests(connect(sqlite_store))
         run_id = session.registry.version("leads", version).run_id
         _once_before(
             session.registry.tracking,
@@ -601,7 +604,7 @@ class TestRecheckUnderTheLock:
 
     def test_a_champion_that_changed_overtakes(self, sqlite_store: Store) -> None:
         first, second, third = (make_version(sqlite_store, "leads", metrics=GOOD) for _ in range(3))
-        session = connect(sqlite_store, policy_set(production_from=None))
+        session = by_requests(connect(sqlite_store, policy_set(production_from=None)))
         session.promote("leads", first, "Production")
         other = connect(sqlite_store, policy_set(production_from=None))
         _once_before(
@@ -623,7 +626,7 @@ class TestRecheckUnderTheLock:
         made = policy_set().policies[0]
         digest = hashlib.sha256(b"before").hexdigest()
         policy = Policy(made.name, made.models, made.promotions, path=str(file), digest=digest)
-        session = connect(sqlite_store, PolicySet.of([policy]))
+        session = by_requests(connect(sqlite_store, PolicySet.of([policy])))
         _once_before(session.registry.tracking, "log_param", lambda: file.write_text("after"))
         with pytest.raises(hotpass.PromotionOvertaken, match="changed on disk"):
             session.promote("leads", version, "Staging")
@@ -631,7 +634,7 @@ class TestRecheckUnderTheLock:
 
     def test_an_interrupt_leaves_nothing_open(self, sqlite_store: Store) -> None:
         version = make_version(sqlite_store, "leads", metrics=GOOD)
-        session = connect(sqlite_store)
+        session = by_requests(connect(sqlite_store))
 
         def interrupt() -> None:
             raise KeyboardInterrupt
