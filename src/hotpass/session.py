@@ -120,17 +120,26 @@ class Session:
         archive_existing: bool | None = None,
         reason: str = "",
         request_id: str = "",
+        announced: str = "",
     ) -> Decision:
         """Moves `version` (a number or `"latest"`) of `model` to stage `to`, if the policies allow it.
 
         The decision is on record before anything moves, and also where nothing does. Where one is on record
-        under `request_id`, that one is the answer again. Raises PromotionDenied
+        under `request_id`, that one is the answer again. MLflow's webhooks are not told of the alias
+        `announced`, since the caller tells them itself. Raises PromotionDenied
         (exit 1), its kinds PromotionPending and PromotionOvertaken (exit 3), each with `.decision`;
         CallError, NotFound and PolicyError (exit 2) for a wrong call or policy; RegistryError (exit 4).
         """
-        return self._decide(
-            Request(model, version_of(version), to, archive_existing, reason, request_id=request_id)
+        request = Request(
+            model,
+            version_of(version),
+            to,
+            archive_existing,
+            reason,
+            request_id=request_id,
+            announced=announced,
         )
+        return self._decide(request)
 
     def rollback(
         self,

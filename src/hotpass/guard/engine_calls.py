@@ -25,14 +25,17 @@ class EngineCalls:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
 
-    def promoted(self, model: str, version: int, to: str, archive: bool | None, call: str) -> bool:
+    def promoted(
+        self, model: str, version: int, to: str, archive: bool | None, call: str, announced: str
+    ) -> bool:
         """Promotes. False where the guard only observes and would have refused.
 
+        `announced` is the alias whose setting MLflow's handler tells the webhooks of, once the call is over.
         Raises MlflowException for a refusal and for every other error.
         """
         if not self._guard.settings.observe:
             with told_to_mlflow():
-                self._session().promote(model, version, to, archive_existing=archive)
+                self._session().promote(model, version, to, archive_existing=archive, announced=announced)
             return True
         decision: Decision | None = None
         try:
@@ -40,7 +43,7 @@ class EngineCalls:
             # Looked at first, since a refusal would go on record as one.
             decision = session.check(model, version, to, archive_existing=archive)
             if decision.allowed:
-                session.promote(model, version, to, archive_existing=archive)
+                session.promote(model, version, to, archive_existing=archive, announced=announced)
                 return True
             reasons = reasons_of(decision)
         except PromotionDenied as error:

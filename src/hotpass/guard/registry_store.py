@@ -109,7 +109,7 @@ class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
         policies = self._guard.policies
         misspelt = rules.against_spelling(alias, guarded)
         if not misspelt and alias in policies.stage_aliases(model):
-            if not self._promoted(model, number, alias, None, "set_registered_model_alias"):
+            if not self._promoted(model, number, alias, None, "set_registered_model_alias", announced=alias):
                 plainly()
             return None
 
@@ -123,7 +123,9 @@ class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
         what = f"{model} version {number} may not get the alias {alias}"
         return self._unless(against, model, what, "set_registered_model_alias", plainly)
 
-    def _promoted(self, model: str, version: int, to: str, archive: bool | None, call: str) -> bool:
+    def _promoted(
+        self, model: str, version: int, to: str, archive: bool | None, call: str, announced: str = ""
+    ) -> bool:
         """Whether the version is in stage `to` now by the engine's decision, or was there already, pointer
         included: MLflow's client sends a request again whose answer was late.
 
@@ -138,7 +140,7 @@ class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
         alias = alias_of(to_stage)
         if state.facts.stage == to_stage and (alias is None or alias in state.facts.aliases):
             return True
-        return self._engine_calls.promoted(model, version, to_stage, archive, call)
+        return self._engine_calls.promoted(model, version, to_stage, archive, call, announced)
 
     # --- taking away ----------------------------------------------------------------------------------------
 
