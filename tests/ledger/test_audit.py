@@ -249,24 +249,52 @@ def test_cutting_off_the_newest_records_shows(
     cut_off(sqlite_store, guarded[-1])
     found = prove(sqlite_store, key)
     assert [finding.record for finding in found.findings] == [guarded[-1].id]
-    assert "cut off. The chain reached number 4 and ends at number 3" in found.findings[0].message
+    assert "so the newest records were cut off" in found.findings[0].message
 
 
-def test_a_chain_that_went_on_without_a_database_may_be_longer_than_its_head(
-    sqlite_store: Store, chain: list[Entry]
-) -> None:
+def test_a_chain_that_went_on_over_http_may_be_longer_than_its_head(http_store: Store) -> None:
+    """A path without the database writes no head, and its records do not say that they did."""
+    version = make_version(http_store, "leads", metrics={"roc_auc": 0.8})
+    connect(http_store).promote("leads", version, "Staging")
+    first = connect(http_store).history("leads")[0]
+    set_head(http_store, Head.of(first, None))
+    connect(http_store).promote("leads", version, "Production")
+    assert prove(http_store, None).clean
+
+
+def test_a_head_that_was_set_back_shows(sqlite_store: Store, chain: list[Entry]) -> None:
+    """A record that was written with its move has written the head too."""
+    assert chain[-1].record.atomic
     set_head(sqlite_store, Head.of(chain[1], None))
-    without = [entry for entry in chain if not entry.record.as_json().get("atomic")]
-    assert prove(sqlite_store, None).clean == (len(without) == len(chain))
+    found = prove(sqlite_store, None)
+    assert [finding.record for finding in found.findings] == [chain[-1].id]
+    assert "was set back to number 2" in found.findings[0].message
+
+
+def test_a_head_that_was_deleted_shows(sqlite_store: Store, chain: list[Entry]) -> None:
+    sqlite_store.client.delete_registered_model_tag("leads", TAG_HEAD)
+    assert "is gone: somebody deleted it" in prove(sqlite_store, None).findings[0].message
+
+
+def test_a_head_whose_seal_was_taken_off_shows(sqlite_store: Store, guarded: list[Entry]) -> None:
+    set_head(sqlite_store, Head.of(guarded[-1], None))
+    assert "seal of the model's tag hotpass.head is gone" in prove(sqlite_store).findings[0].message
+
+
+def test_an_adoption_accepts_a_cut_off_chain(sqlite_store: Store, guarded: list[Entry]) -> None:
+    cut_off(sqlite_store, guarded[-1])
+    assert not prove(sqlite_store).clean
+    behind_a_guard(sqlite_store).adopt("leads")
+    assert [f.message for f in prove(sqlite_store).findings if "cut off" in f.message] == []
 
 
 @pytest.mark.parametrize(
     ("forged", "said"),
     [
-        (lambda head: "all is well", "is not what Hotpass writes"),
-        (lambda head: head._replace(seal="0" * 64), "seal of the model's tag hotpass.head was not made"),
-        (lambda head: head._replace(hash="0" * 64), "written for other content"),
-        (lambda head: head._replace(seq=9), "cut off. The chain reached number 9"),
+        (lambda head: "all is well", "hotpass.head was edited: it says 'all is well'"),
+        (lambda head: head._replace(seal="0" * 64), "the seal of the model's tag hotpass.head was not made"),
+        (lambda head: head._replace(hash="0" * 64), "has another hash for it"),
+        (lambda head: head._replace(seq=9), "was not made with this guard's key"),
     ],
     ids=["no head", "seal", "hash", "number"],
 )
@@ -281,7 +309,7 @@ def test_a_head_of_another_model_is_a_finding(sqlite_store: Store, guarded: list
     entry = guarded[-1]
     other = replace(entry, record=replace(entry.record, model="other"))
     set_head(sqlite_store, Head.of(other, KEY))
-    assert "was not made with this key" in prove(sqlite_store).findings[0].message
+    assert "was not made with this guard's key" in prove(sqlite_store).findings[0].message
 
 
 def test_the_head_of_a_ledger_that_is_gone_is_a_finding(sqlite_store: Store) -> None:

@@ -11,7 +11,8 @@ from hotpass.ledger.head import TAG_HEAD, Head
 from hotpass.ledger.home import ROOT, Home
 from hotpass.ledger.record import PARAM_NEXT, TAG_HASH, Entry, Kind
 from hotpass.ledger.runs import end_problem, entry_of
-from hotpass.ledger.seal import TAG_SEAL, Seal
+from hotpass.ledger.seal import Seal
+from hotpass.ledger.trust import against_head
 from hotpass.verdicts import Json
 
 #: In the place of a record's id, for what is wrong with the ledger as a whole.
@@ -97,10 +98,9 @@ def verify(home: Home, *, seal: Seal | None = None, model_tags: Mapping[str, str
     audit.ids.update(runs)
     audit.whole = _walk(audit, genesis, runs)
     _look_beside_the_chain(audit, runs)
-    seals = {entry.id: runs[entry.id].data.tags.get(TAG_SEAL) for entry in audit.entries}
-    audit.findings.extend(_prove_seals(audit, seals, seal))
+    audit.findings.extend(_prove_seals(audit, seal))
     if audit.whole and model_tags is not None:
-        audit.findings.extend(_prove_head(audit, seals, seal, head))
+        audit.findings.extend(_prove_head(audit, seal, model_tags))
     last = audit.entries[-1] if audit.entries else None
     if last is not None and last.is_open and last.record.moves:
         audit.notes.append(
@@ -188,12 +188,12 @@ def _look_beside_the_chain(audit: Audit, runs: Mapping[str, Any]) -> None:
             )
 
 
-def _prove_seals(audit: Audit, seals: Mapping[str, str | None], seal: Seal | None) -> Iterator[Finding]:
+def _prove_seals(audit: Audit, seal: Seal | None) -> Iterator[Finding]:
     """Every seal is the guard's, and from the first on every record has one.
 
     A sealed adoption accepts what came past the guard before it: that is a remark from then on.
     """
-    audit.sealed = sum(1 for mark in seals.values() if mark is not None)
+    audit.sealed = sum(1 for entry in audit.entries if entry.seal)
     if seal is None:
         if audit.sealed:
             audit.notes.append(
@@ -201,7 +201,7 @@ def _prove_seals(audit: Audit, seals: Mapping[str, str | None], seal: Seal | Non
                 "(--key-file, or HOTPASS_GUARD_KEY_FILE)"
             )
         return
-    proved = {entry.id for entry in audit.entries if seal.proves(entry.hash, seals[entry.id])}
+    proved = {entry.id for entry in audit.entries if seal.proves(entry.hash, entry.seal)}
     adoptions = [e for e in audit.entries if e.id in proved and e.record.kind is Kind.ADOPTION]
     guarded = False
     before = 0
@@ -209,7 +209,7 @@ def _prove_seals(audit: Audit, seals: Mapping[str, str | None], seal: Seal | Non
         if entry.id in proved:
             guarded = True
             continue
-        if seals[entry.id] is not None:
+        if entry.seal:
             wrong = "edited: its seal was not made with this key for what it says now"
         elif guarded:
             wrong = "inserted past the guard: it has no seal, and sealed records come before it"
@@ -222,19 +222,15 @@ def _prove_seals(audit: Audit, seals: Mapping[str, str | None], seal: Seal | Non
         else:
             audit.notes.append(f"record {entry.id}: {wrong}; adopted since, by record {adopted.id}")
     if before:
-        audit.notes.append(
-            f"records from before the guard: {before}" if guarded or proved else "no record is sealed"
-        )
+        audit.notes.append(f"records from before the guard: {before}" if proved else "no record is sealed")
 
 
-def _prove_head(
-    audit: Audit, seals: Mapping[str, str | None], seal: Seal | None, text: str | None
-) -> Iterator[Finding]:
+def _prove_head(audit: Audit, seal: Seal | None, tags: Mapping[str, str]) -> Iterator[Finding]:
     """The chain reaches as far as the registered model's tag says. A record that moved something in the
     transaction that wrote it has written that tag too.
     """
-    entries = {entry.id: entry for entry in audit.entries}
-    newest = next((entry for entry in reversed(audit.entries) if _with_its_move(entry)), None)
+    text, entries = tags.get(TAG_HEAD), audit.entries
+    newest = next((entry for entry in reversed(entries) if entry.record.atomic), None)
     if text is None:
         if newest is not None:
             yield Finding(
@@ -243,34 +239,28 @@ def _prove_head(
                 "model was deleted and created again. The next promotion writes it again",
             )
         return
+    workspace = entries[-1].record.workspace if entries else "default"
     head = Head.parse(text)
-    if head is None:
-        yield Finding(NO_RECORD, f"edited: the model's tag {TAG_HEAD} is not what Hotpass writes")
+    against = against_head(tags, entries, seal, workspace, audit.model)
+    if against:
+        gone = "removed" if head is not None and head.id not in audit.walked else "edited"
+        yield Finding(head.id if head else NO_RECORD, f"{gone}: {against}")
         return
-    reached = entries.get(head.id)
-    if reached is None or reached.record.seq != head.seq:
+    reached = next((entry for entry in entries if head is not None and entry.id == head.id), None)
+    if head is None or reached is None:
+        audit.notes.append(f"the model's tag {TAG_HEAD} does not fit, which an adoption has accepted")
+        return
+    if head.seq != reached.record.seq:
         yield Finding(
             head.id,
-            "removed: the newest records were cut off. The chain reached number "
-            f"{head.seq} and ends at number {audit.entries[-1].record.seq if entries else 0}",
+            f"edited: the model's tag {TAG_HEAD} calls it number {head.seq}; it is {reached.record.seq}",
         )
-        return
-    if reached.hash != head.hash:
-        yield Finding(head.id, f"edited: the model's tag {TAG_HEAD} was written for other content")
-    if newest is not None and newest.record.seq > head.seq:
+    if newest is not None and newest.record.seq > reached.record.seq:
         yield Finding(
-            newest.id, f"the model's tag {TAG_HEAD} was set back to number {head.seq}, and was written here"
+            newest.id,
+            f"edited: the model's tag {TAG_HEAD} was set back to number {reached.record.seq}, and was "
+            "written "
+            "with this record",
         )
-    if seal is None:
-        return
-    if head.is_sealed and not head.proved(seal, reached.record.workspace, audit.model):
-        yield Finding(head.id, f"edited: the seal of the model's tag {TAG_HEAD} was not made with this key")
-    elif head.is_sealed and seals[head.id] is None:
-        yield Finding(head.id, "edited: the guard sealed it, and its seal is gone")
-    elif not head.is_sealed and seals[head.id] is not None and _with_its_move(reached):
+    if seal is not None and reached.seal and not head.is_sealed and reached.record.atomic:
         yield Finding(head.id, f"edited: the seal of the model's tag {TAG_HEAD} is gone")
-
-
-def _with_its_move(entry: Entry) -> bool:
-    """Whether the record was written in the transaction that moved something."""
-    return entry.moved and bool(entry.record.as_json().get("atomic"))
