@@ -105,7 +105,7 @@ QUERIES: Mapping[str, dict[str, Json]] = {
     | {"additionalProperties": False},
     "policies": _object({"model": MODEL | {"description": "Only those that cover it."}}, ())
     | {"additionalProperties": False},
-    "health": _object({}, ()),
+    "health": _object({}, ()) | {"additionalProperties": False},
 }  # fmt: skip
 
 _ANY_TEXT = {"type": "string"}
