@@ -288,6 +288,8 @@ def test_a_request_that_is_sent_twice(sqlite_store: Store) -> None:
     assert ana.withdraw("leads", version, "Production", reason="x", request_id="two").id == taken.id
     assert len(ana.history("leads", version)) == 2
     assert check(sqlite_store, version) == []
+    with pytest.raises(hotpass.CallError, match="'one' was used for another request"):
+        ana.withdraw("leads", version, "Production", reason="x", request_id="one")
     third = ana.approve("leads", version, "Production", reason="seen it", request_id="three")
     assert third.id != first.id
     assert check(sqlite_store, version) == ["ana"]

@@ -110,7 +110,7 @@ def _record(
                 "written; look at the new one first."
             )
         entries = _entries_about(chain, facts)
-        body = _sent_before(entries, kind, word) or say(model, facts, entries)
+        body = _sent_before(chain, kind, facts, word) or say(model, facts, entries)
         if isinstance(body, Entry):
             return body
         title = {
@@ -162,16 +162,18 @@ def _standing(chain: Chain, facts: VersionFacts, entries: Iterable[Entry], word:
     return standing_approvals(entries, facts.identity(), word.stage, proves=chain.proves)
 
 
-def _sent_before(entries: Iterable[Entry], kind: Kind, word: Word) -> Entry | None:
+def _sent_before(chain: Chain, kind: Kind, facts: VersionFacts, word: Word) -> Entry | None:
     """The record of this request, where its answer was lost on the way and it was sent again."""
-    if not word.request_id:
+    entry = chain.answered(word.request_id) if word.request_id else None
+    if entry is None:
         return None
-    for entry in entries:
-        record = entry.record
-        who = (record.kind, record.actor, record.body.get("request_id"))
-        if who == (kind, word.actor, word.request_id):
-            return entry
-    return None
+    record, asked = entry.record, (kind, word.actor, facts.version, word.stage.lower())
+    if (record.kind, record.actor, record.body["version"], record.body["to"].lower()) != asked:
+        raise CallError(
+            f"the request id {word.request_id!r} was used for another request (record {entry.id}). "
+            "Send each request with an id of its own."
+        )
+    return entry
 
 
 def _body(word: Word, identity: Identity, outcome: str) -> dict[str, Json]:

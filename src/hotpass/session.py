@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from hotpass import adoption, approving, observing
@@ -179,26 +180,29 @@ class Session:
         the version is in the stage already and where its files have changed since it was registered;
         NotFound, RegistryError, LedgerError.
         """
-        word = self._word(model, version, to, reason, request_id)
+        word = approving.Word(model, version_of(version), canonical(to), self.actor, reason, request_id)
         found = self._remote.say("approve", word) if self._remote is not None else None
-        return found or approving.approve(self.registry, self._chain(model), word, self._notify)
+        return found or approving.approve(self.registry, self._chain(model), self._spelt(word), self._notify)
 
     def withdraw(self, model: str, version: Version, to: str, *, reason: str, request_id: str = "") -> Entry:
         """Takes the actor's own approval back. Returns the record of that; raises CallError where there is
         none, and as `approve`.
         """
-        word = self._word(model, version, to, reason, request_id)
+        word = approving.Word(model, version_of(version), canonical(to), self.actor, reason, request_id)
         found = self._remote.say("withdraw", word) if self._remote is not None else None
-        return found or approving.withdraw(self.registry, self._chain(model), word, self._notify)
+        return found or approving.withdraw(self.registry, self._chain(model), self._spelt(word), self._notify)
 
-    def _word(self, model: str, version: Version, to: str, reason: str, request_id: str) -> approving.Word:
-        stage = self.policies.spelling_of(model, canonical(to))
-        known = {entry.to_stage for policy in self.policies.covering(model) for entry in policy.promotions}
+    def _spelt(self, word: approving.Word) -> approving.Word:
+        """`word` with the stage as the policies spell it. Raises CallError for one that is a slip of the pen.
+        """
+        stage = self.policies.spelling_of(word.model, word.stage)
+        covering = self.policies.covering(word.model)
+        known = {entry.to_stage for policy in covering for entry in policy.promotions}
         if known and stage not in known and not is_native(stage):
             raise CallError(
-                f"no policy takes {model} to a stage {stage!r}; they name {', '.join(sorted(known))}"
+                f"no policy takes {word.model} to a stage {stage!r}; they name {', '.join(sorted(known))}"
             )
-        return approving.Word(model, version_of(version), stage, self.actor, reason, request_id)
+        return replace(word, stage=stage)
 
     def history(self, model: str, version: int | None = None) -> list[Entry]:
         """Every record about `model` (or one version of it), oldest first. Raises NotFound for an unknown

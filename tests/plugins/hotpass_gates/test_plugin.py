@@ -14,8 +14,8 @@ from hotpass.testing import candidate, judge, make
 from hotpass.verdicts import Verdict
 
 NAMES = [
-    "champion_comparison", "freshness", "input_example", "lineage", "metric_threshold", "required_tags",
-    "signature", "staging_dwell",
+    "approvals", "champion_comparison", "freshness", "input_example", "lineage", "metric_threshold",
+    "required_tags", "signature", "staging_dwell",
 ]  # fmt: skip
 GATES = gate_classes(create_manager())
 
@@ -85,11 +85,13 @@ def test_the_docstring_says_how_to_pass_and_its_examples_are_sound(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_candidate_about_which_nothing_is_known_never_passes(name):
     parameters = {
+        "approvals": {"at_least": 1},
         "champion_comparison": {"roc_auc": {"may_lose_at_most": 1}},
         "freshness": "30d",
         "metric_threshold": {"roc_auc": {"at_most": 1}},
         "required_tags": {"owner": "present"},
         "staging_dwell": "1s",
     }.get(name, {})
+    expected = Verdict.PENDING if name == "approvals" else Verdict.FAILED  # somebody can still approve
     for facts in ({}, {"run": False, "model_file": False}, {"champion": {}}):
-        assert judge(name, parameters, candidate(**facts)).verdict is Verdict.FAILED
+        assert judge(name, parameters, candidate(**facts)).verdict is expected
