@@ -84,8 +84,9 @@ def _look(
     versions = list(registry.versions(name))
     numbers = {facts.version for facts in versions}
     recorded = {identity.version for identity in expected.identities()}
-    hidden = registry.hidden_versions(name) if recorded - numbers else []
-    seen = Seen(model, versions, hidden, expected, policies, frozenset(audit.ids), audit.whole)
+    if recorded - numbers:
+        versions += registry.hidden_versions(name, recorded - numbers)
+    seen = Seen(model, versions, expected, policies, frozenset(audit.ids), audit.whole)
     found.versions = len(seen.by_version)
     tell(f"{name}: {len(versions)} versions, {audit.records} records")
     found.findings += moved_past(seen)
@@ -109,21 +110,24 @@ def _ledger(audit: Audit) -> Iterator[Drift]:
 def _changed_files(
     registry: MlflowRegistry, seen: Seen, served: Sequence[VersionFacts], tell: Callable[[str], None]
 ) -> Iterator[Drift]:
-    registry.logged_models([facts.model_id for facts in served if facts.model_id])
+    behind = registry.logged_models([facts.model_id for facts in served if facts.model_id])
     told = time.monotonic()
     for number, facts in enumerate(served, 1):
         if time.monotonic() - told > PACE:
             told = time.monotonic()
             tell(f"{seen.name}: the files of version {facts.version} ({number} of {len(served)})")
         digest, entry = seen.expected.digests[key_of(facts.identity())]
-        try:
-            now = registry.artifact_digest(facts)
-        except FilesMissing as error:
-            said = str(error)
+        if facts.model_id and facts.model_id not in behind:
+            said = f"logged model {facts.model_id} is gone, and the files with it"
         else:
-            if now == digest:
-                continue
-            said = f"files {now[:12]}"
+            try:
+                now = registry.artifact_digest(facts)
+            except FilesMissing as error:
+                said = str(error)
+            else:
+                if now == digest:
+                    continue
+                said = f"files {now[:12]}"
         yield seen.drift(
             facts.version, Kind.FILES, f"files {digest[:12]} (record {entry.id[:8]})", said,
             "put the files back that were decided on, or "

@@ -25,13 +25,12 @@ _LONGEST = 60
 class Seen:
     """A model as the registry has it, what the record says of it, and the policies that cover it.
 
-    `hidden` are versions that MLflow no longer lists. `known_ids` are those of all runs in the ledger's
-    experiment, and `whole` says whether its chain could be followed to the end.
+    `known_ids` are those of all runs in the ledger's experiment, and `whole` says whether its chain could be
+    followed to the end.
     """
 
     model: ModelFacts
     versions: Sequence[VersionFacts]
-    hidden: Sequence[VersionFacts]
     expected: Expected
     policies: PolicySet
     known_ids: frozenset[str]
@@ -43,7 +42,7 @@ class Seen:
 
     @cached_property
     def by_version(self) -> dict[int, VersionFacts]:
-        return {facts.version: facts for facts in (*self.versions, *self.hidden)}
+        return {facts.version: facts for facts in self.versions}
 
     def drift(self, version: int | None, kind: Kind, recorded: str, found: str, remedy: str) -> Drift:
         return Drift(self.name, version, kind, recorded, found, remedy)

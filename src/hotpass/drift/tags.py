@@ -17,13 +17,15 @@ PROMPT_TAG = "mlflow.prompt.is_prompt"
 
 def forged_tags(seen: Seen) -> Iterator[Drift]:
     """Versions whose tags say what no record says, and a model that somebody declared a prompt."""
-    if seen.expected.entries and PROMPT_TAG in seen.model.tags:
+    if seen.expected.entries and seen.model.is_prompt:
         yield seen.drift(
             None, Kind.MODEL, "a model with a ledger",
-            f"tag {PROMPT_TAG} = {seen.model.tags[PROMPT_TAG]!r}: MLflow hides it as a prompt",
+            f"tag {PROMPT_TAG}: MLflow hides it as a prompt",
             f"delete the tag: MlflowClient().delete_registered_model_tag({seen.name!r}, {PROMPT_TAG!r})",
         )  # fmt: skip
-    for facts in seen.hidden:
+    for facts in seen.versions:
+        if facts.tags.get(PROMPT_TAG, "").lower() != "true":
+            continue
         yield seen.drift(
             facts.version, Kind.VERSION, "a model version on record",
             f"tag {PROMPT_TAG}: MLflow hides it as a prompt",

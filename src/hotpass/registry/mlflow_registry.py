@@ -10,7 +10,7 @@ import contextlib
 import copy
 import difflib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ class MlflowRegistry:
         if self._representation is None and found.latest_versions:
             self._representation = representation_of(self.store, found.latest_versions[0])
         workspace = getattr(found, "workspace", None) or "default"
-        return ModelFacts(name, dict(found.tags or {}), aliases, newest, workspace)
+        return ModelFacts(name, dict(found.tags or {}), aliases, newest, workspace, found._is_prompt())
 
     def model_names(self) -> Iterator[str]:
         token = None
@@ -128,12 +128,21 @@ class MlflowRegistry:
             return iter(sorted(self._pages(model, None), key=lambda facts: facts.version, reverse=True))
         return self._pages(model, ["version_number DESC"])
 
-    def hidden_versions(self, model: str) -> list[VersionFacts]:
-        """Versions that MLflow lists no more, since a tag of theirs says that they are prompts."""
+    def hidden_versions(self, model: str, wanted: Iterable[int]) -> list[VersionFacts]:
+        """Versions that MLflow lists no more, since a tag says that they are prompts; of the others those
+        that are `wanted`.
+
+        One such version hides all of its model (`_update_query_to_exclude_prompts` in MLflow's SQL store
+        compares names alone), and a filter finds only those that have the tag themselves.
+        """
         if isinstance(self._representation, TaggedStages):
             return []  # Unity Catalog filters by name alone
         hiding = f"{name_is(model)} AND tags.`mlflow.prompt.is_prompt` = 'true'"
-        return list(self._pages(model, None, hiding))
+        found = {facts.version: facts for facts in self._pages(model, None, hiding)}
+        for version in sorted(set(wanted) - set(found)) if found else ():
+            with contextlib.suppress(NotFound):
+                found[version] = self.version(model, version)
+        return list(found.values())
 
     def _pages(self, model: str, order_by: list[str] | None, where: str = "") -> Iterator[VersionFacts]:
         token = None

@@ -23,6 +23,8 @@ class ModelFacts:
     aliases: Mapping[str, int] = field(default_factory=dict)
     newest: tuple[VersionFacts, ...] = ()
     workspace: str = "default"
+    #: Whether it is a prompt to MLflow, which then does not list it among the models.
+    is_prompt: bool = False
 
     def alias(self, name: str) -> int | None:
         """The version that the lower-case alias `name` points at; without one, what another spelling of it
