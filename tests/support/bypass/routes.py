@@ -1,0 +1,127 @@
+"""Every way to write that MLflow's server has, and why those that no attack takes cannot do harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+#: Starts of routes, below the API's prefix, and why nobody gets past the guard by them. They write to tables
+#: of their own, which neither the registry, the evidence nor the ledger reads, unless it says otherwise.
+HARMLESS: dict[str, str] = {
+    "mlflow/traces": "traces, their tags and assessments; no gate reads them and none is a run's evidence",
+    "mlflow/datasets": "evaluation data sets, which are not the inputs of a run",
+    "mlflow/experiments/search": "reads",
+    "mlflow/experiments/search-datasets": "reads",
+    "mlflow/runs/search": "reads",
+    "mlflow/logged-models/search": "reads",
+    "mlflow/registered-models/get-latest-versions": "reads",
+    "mlflow/artifacts/presigned-download-url": "reads",
+    "mlflow/logged-models/<model_id>/params": "attacked with the id in the place of <model_id>",
+    "mlflow/gateway": "the AI gateway's endpoints, keys, budgets and guardrails",
+    "mlflow/gateway-proxy": "passes a request on to the AI gateway that the server's operator named",
+    "gateway": "calls to language models",
+    "mlflow/issues": "issues found in traces; `invoke` starts a job that writes issues",
+    "mlflow/label-schemas": "how traces are labelled",
+    "mlflow/review-queues": "who looks at which trace",
+    "mlflow/scorers": "scorers of traces, kept as text; the server does not load their code",
+    "mlflow/scorer/invoke": "starts a job that scores traces",
+    "mlflow/genai/evaluate/invoke": "starts a job that evaluates traces",
+    "mlflow/prompt-optimization/jobs": "starts a job that writes a prompt, through the guarded registry",
+    "mlflow/jobs/cancel/<job_id>": "ends a job",
+    "jobs": "starts and ends jobs of a fixed list, none of which moves a model",
+    "mlflow/demo": "makes and deletes an experiment of examples, by its own name",
+    "mlflow/ui-telemetry": "counts clicks",
+    "mlflow/mcp-servers": "a registry of MCP servers, of its own tables and aliases",
+    "mlflow/assistant": "answers callers on the server's own machine alone, who have the database anyway",
+    "mlflow/webhooks": "tells others of what happened; what they send back is not read",
+    "mlflow/workspaces": "a new workspace is empty",
+    "mlflow/users": "who may do what in MLflow; a policy binds the admin too",
+    "mlflow/roles": "who may do what in MLflow; a policy binds the admin too",
+    "v1/traces": "traces, as OpenTelemetry sends them",
+}
+
+_PREFIX = re.compile(r"^/(?:ajax-)?api/\d\.\d/?")
+_CONVERTER = re.compile(r"\{([a-z_]+)(?::path)?\}")
+
+_LIST = """
+import json, sys
+from mlflow.server import app
+from mlflow.server import auth
+
+served = auth.create_app(app)
+found = [(str(rule), sorted(rule.methods)) for rule in app.url_map.iter_rules()]
+
+def walk(routes, prefix=""):
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            walk(inner.routes, prefix + (route.include_context.prefix or ""))
+        elif hasattr(route, "methods"):
+            found.append((prefix + route.path, sorted(route.methods)))
+        elif route.path:
+            sys.exit(f"a mount that this test does not know: {route.path}")
+
+walk(served.routes)
+print(json.dumps(found))
+"""
+
+
+def writing_routes(folder: Path) -> set[str]:
+    """Every route of the installed MLflow, its auth included, that takes a writing verb: `POST
+    mlflow/runs/create` without the API's prefix.
+    """
+    environment = {
+        **os.environ,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "for-forms",
+        "MLFLOW_AUTH_ADMIN_PASSWORD": "the-password-of-admin",
+        "_MLFLOW_SGI_NAME": "uvicorn",
+        "MLFLOW_ENABLE_WORKSPACES": "true",
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder / 'mlflow.db'}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _LIST],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {f"{verb} {known(path)}" for path, verbs in found for verb in verbs if verb in WRITES}
+
+
+def known(path: str) -> str:
+    """A route as the tables here write it."""
+    return _PREFIX.sub("", _CONVERTER.sub(lambda found: f"<{found[1]}>", path)).lstrip("/")
+
+
+def unknown(routes: Iterable[str], attacked: Iterable[str]) -> list[str]:
+    """Those that no attack takes and nobody has said a word about."""
+    taken = {_ids_away(route) for route in attacked}
+    return sorted(
+        route for route in routes if _ids_away(route) not in taken and not _explained(route.partition(" ")[2])
+    )
+
+
+def _explained(path: str) -> bool:
+    parts = path.split("/")
+    return any("/".join(parts[:length]) in HARMLESS for length in range(1, len(parts) + 1))
+
+
+def _ids_away(route: str) -> str:
+    return re.sub(r"<[^>]*>", "<>", route)
+
+
+def mistaken(routes: Iterable[str], attacked: Iterable[str]) -> list[str]:
+    """Routes that an attack says it takes, and that are not there."""
+    there = {_ids_away(route) for route in routes}
+    return sorted(route for route in attacked if _ids_away(route) not in there)
