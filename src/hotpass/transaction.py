@@ -84,28 +84,22 @@ class Transactions:
         """Tells MLflow's webhooks of the aliases, as its server would have (`_set_registered_model_alias`,
         `_delete_registered_model_alias` in `mlflow.server.handlers`). Nothing that fails there undoes a move.
         """
-        from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent
-        from mlflow.webhooks.delivery import deliver_webhook
-
-        model, request = resolved.model, resolved.request
-        told: list[tuple[WebhookAction, dict[str, str]]] = [
-            (WebhookAction.DELETED, {"name": model.name, "alias": alias})
-            for alias in resolved.aliases_to_delete()
-        ]
-        if resolved.alias is not None and model.aliases.get(resolved.alias) != resolved.facts.version:
-            version = str(resolved.facts.version)
-            payload = {"name": model.name, "alias": resolved.alias, "version": version}
-            told.append((WebhookAction.CREATED, payload))
+        name, alias, version = resolved.model.name, resolved.alias, resolved.facts.version
+        told = [("DELETED", {"name": name, "alias": gone}) for gone in resolved.aliases_to_delete()]
+        if alias is not None and resolved.model.aliases.get(alias) != version:
+            told.append(("CREATED", {"name": name, "alias": alias, "version": str(version)}))
         for action, payload in told:
-            if payload["alias"] == request.announced:
+            if payload["alias"] == resolved.request.announced:
                 continue
-            event = WebhookEvent(WebhookEntity.MODEL_VERSION_ALIAS, action)
             try:
+                from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent
+                from mlflow.webhooks.delivery import deliver_webhook
+
+                event = WebhookEvent(WebhookEntity.MODEL_VERSION_ALIAS, WebhookAction[action])
                 deliver_webhook(event=event, payload=payload, store=self._database.store)
             except Exception as error:
-                log.warning(
-                    "the webhooks of %s were not told: %s: %s", model.name, type(error).__name__, error
-                )
+                what = f"{type(error).__name__}: {error}"
+                log.warning("webhooks were not told of alias %s of %s: %s", payload["alias"], name, what)
 
 
 class _Move:

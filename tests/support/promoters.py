@@ -181,3 +181,32 @@ def _deadly(method: Callable[..., Any], when: str) -> Callable[..., Any]:
         os.kill(os.getpid(), signal.SIGKILL)
 
     return call
+
+
+def killed_in_transaction(uri: str, model: str, version: int, number: int) -> None:
+    """Promotes `version` in a process that dies of SIGKILL before its transaction's statement `number`; -1 is
+    the commit.
+    """
+    process = _context.Process(
+        target=_promote_and_die_inside, args=(uri, model, version, number), daemon=True
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL, f"the process ended with {process.exitcode}, not by SIGKILL"
+
+
+def _promote_and_die_inside(uri: str, model: str, version: int, number: int) -> None:
+    from hotpass import api
+    from support.policies import policy_set
+    from support.statements import before_each_statement
+
+    warnings.simplefilter("ignore")
+    policies = policy_set(production_from=None)
+    session = api.connect(policies=policies, registry_uri=uri, tracking_uri=uri, actor="doomed")
+
+    def die(at: int, text: str) -> None:
+        if at == number or (number == -1 and text == "COMMIT"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with before_each_statement(session, die):
+        session.promote(model, version, "Production")

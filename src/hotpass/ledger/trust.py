@@ -60,9 +60,8 @@ def against_head(
     named = next((entry for entry in reversed(entries) if entry.id == head.id), None)
     if named is None:
         return (
-            f"record {head.id} is gone, and the model's tag {TAG_HEAD} says that it was the last (number "
-            f"{head.seq}), so the newest records were cut off; or the model was renamed, and its "
-            "ledger was not"
+            f"record {head.id} (number {head.seq}) is gone, and the model's tag {TAG_HEAD} says that it was "
+            "written: the newest records were cut off, or the model was renamed and its ledger was not"
         )
     if named.hash != head.hash:
         return f"record {head.id} was edited: the model's tag {TAG_HEAD} has another hash for it"
