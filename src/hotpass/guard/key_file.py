@@ -46,7 +46,9 @@ def make_key_file(path: Path) -> bool:
     except FileExistsError:
         if path.is_file():
             return False
-        raise CallError(f"the guard's key cannot be made: {path.parent} is not a folder") from None
+        raise CallError(
+            f"the guard's key cannot be made: {path.parent} is not a folder. Name another file: --key-file"
+        ) from None
     except OSError as error:
         raise CallError(
             f"the guard's key {path} cannot be made: {error.strerror}. Name another file: --key-file"
