@@ -1,0 +1,76 @@
+"""Two people approve on a guarded server that knows who they are."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+
+import pytest
+
+import hotpass
+from support.commands import Hotpass
+from support.guarded import ADMIN, Guarded
+from support.versions import make_version
+
+POLICY = """\
+policy: guarded
+models: ["guarded_*"]
+promotions:
+  - to: Production
+    gates:
+      - approvals: {at_least: 2, by: [ana, ben, tom, rita], not_by: [trainer, requester]}
+"""
+
+
+@pytest.fixture
+def server(guarded_by: Callable[..., Guarded], monkeypatch: pytest.MonkeyPatch) -> Guarded:
+    found = guarded_by(auth=True, policies=POLICY)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", found.uri)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", found.uri)
+    return found
+
+
+def test_who_trained_and_who_asks_is_proved_and_so_is_who_approves(
+    server: Guarded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, command = server.name(), Hotpass(capsys)
+    for name in ("tom", "rita", "ana", "ben"):
+        server.add_user(name)
+    with server.as_user(ADMIN):
+        server.client.create_registered_model(model)
+    for name in ("tom", "rita", "ana", "ben"):
+        server.grant(name, model, "EDIT")
+    with server.as_user("tom"):
+        version = make_version(server, model, experiment=f"of-{model}", run_tags={"mlflow.user": "ana"})
+
+    with server.as_user("rita"):
+        with pytest.raises(hotpass.PromotionPending, match="0 of 2 approvals; 2 more from ana or ben"):
+            hotpass.promote(model, version, "Production")
+        assert hotpass.approve(model, version, "Production", reason="mine").record.actor.authenticated
+    with server.as_user("tom"):
+        os.environ["HOTPASS_ACTOR"] = "ben"  # says nothing where the server knows better
+        try:
+            entry = hotpass.approve(model, version, "Production", reason="mine too")
+        finally:
+            del os.environ["HOTPASS_ACTOR"]
+        assert entry.record.actor.name == "tom"
+    with server.as_user("ana"):
+        ran = command("approve", model, version, "--to", "Production", "--reason", "the curve is good")
+        assert re.match(rf"Approved: {model} version 1 for Production, by ana\. Recorded as", ran.out), ran
+        ran = command("approve", model, version, "--to", "Production", "--reason", "again")
+        assert ran.out.startswith(f"ana had approved {model} version 1 for Production"), ran
+    with server.as_user("ben"):
+        hotpass.approve(model, version, "Production", reason="seen it")
+        command("withdraw", model, version, "--to", "Production", "--reason", "wait")
+    with server.as_user("rita"), pytest.raises(hotpass.PromotionPending) as caught:
+        hotpass.promote(model, version, "Production")
+    [judgement] = caught.value.decision.judgements
+    assert judgement.result.evidence["approved_by"] == ["ana"]
+    assert judgement.result.evidence["not_counted"] == {"rita": "the requester", "tom": "the trainer"}
+    with server.as_user("ben"):
+        hotpass.approve(model, version, "Production", reason="good after all")
+    with server.as_user("rita"):
+        assert hotpass.promote(model, version, "Production").allowed
+        kinds = [str(entry.record.kind) for entry in hotpass.history(model)]
+    assert [kinds.count(kind) for kind in ("approval", "withdrawal", "decision")] == [5, 1, 3]
