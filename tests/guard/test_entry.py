@@ -15,11 +15,6 @@ from support.stores import PASSWORD, Postgres, Store
 from support.versions import make_version
 
 
-@pytest.fixture
-def lite(sqlite_store: Store, tmp_path: Path) -> GuardedClient:
-    return guarded_client(sqlite_store, tmp_path)
-
-
 def opened(uri: str) -> Any:
     from mlflow.tracking._model_registry.utils import _get_store
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,7 @@ from mlflow.exceptions import MlflowException
 
 import hotpass
 from hotpass.ledger.record import Entry
-from support.guarded_clients import GuardedClient, guarded_client
-from support.stores import Store
+from support.guarded_clients import GuardedClient
 from support.versions import make_version
 
 NAMES = st.sampled_from(["guarded_a", "guarded_b", "free"])
@@ -45,11 +43,6 @@ CALLS = st.one_of(
     st.tuples(st.just("delete_model_version"), NAMES, VERSIONS),
     st.tuples(st.just("delete_registered_model"), NAMES),
 )
-
-
-@pytest.fixture
-def lite(sqlite_store: Store, tmp_path: Path) -> GuardedClient:
-    return guarded_client(sqlite_store, tmp_path)
 
 
 def by_the_ledger(entries: list[Entry]) -> tuple[dict[str, int], dict[int, str]]:

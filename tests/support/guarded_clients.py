@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .stores import Store
+import pytest
+
+from .stores import Store, forget_engines
+from .versions import make_version
+
+M = "guarded_m"  # a model in reach of POLICY
 
 POLICY = """\
 policy: guarded
@@ -70,6 +78,26 @@ class GuardedClient:
         return [f"{b['version']} {b['from']} -> {b['to']} {b['outcome']}" for b in bodies if "from" in b]
 
 
+@contextlib.contextmanager
+def mysql_database(server: str, folder: Path) -> Iterator[Store]:
+    """An empty store in a database of its own on the MySQL server at the SQLAlchemy URI `server`, which names
+    no database.
+    """
+    import sqlalchemy
+
+    name = f"hotpass_test_{uuid.uuid4().hex[:12]}"
+    engine = sqlalchemy.create_engine(server, isolation_level="AUTOCOMMIT")
+    uri = engine.url.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        try:
+            yield Store("mysql", uri, folder / "mlruns")
+        finally:
+            forget_engines(uri)
+            connection.exec_driver_sql(f"DROP DATABASE {name}")
+    engine.dispose()
+
+
 def guarded_client(
     store: Store, folder: Path, policy: str = POLICY, *, workspaces: bool = False
 ) -> GuardedClient:
@@ -83,3 +111,21 @@ def guarded_client(
     if workspaces:
         os.environ |= {"MLFLOW_ENABLE_WORKSPACES": "true", "MLFLOW_WORKSPACE": "default"}
     return GuardedClient(store)
+
+
+def refused(call: Callable[..., Any], *args: Any, code: str = "PERMISSION_DENIED", **kwargs: Any) -> str:
+    """The message of the MlflowException that the call raises, with this code."""
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException) as caught:
+        call(*args, **kwargs)
+    assert caught.value.error_code == code, caught.value
+    return str(caught.value.message)
+
+
+def in_production(registry: GuardedClient, model: str = M) -> int:
+    """The number of a new version that the guard let into Production."""
+    version = make_version(registry.plain, model, metrics={"roc_auc": 0.8})
+    registry.client.transition_model_version_stage(model, str(version), "Staging")
+    registry.client.transition_model_version_stage(model, str(version), "Production")
+    return version
