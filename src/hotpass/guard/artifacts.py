@@ -19,7 +19,7 @@ from hotpass.errors import CallError
 from hotpass.guard.evidence import Observations, refused
 from hotpass.guard.frozen_files import FrozenFiles
 from hotpass.guard.places import join
-from hotpass.guard.refusals import told_to_mlflow
+from hotpass.guard.refusals import refusal, told_to_mlflow
 
 if TYPE_CHECKING:
     from hotpass.guard.core import Guard
@@ -67,16 +67,20 @@ class ArtifactRules:
         self._observations = Observations(guard)
 
     def ask(self, repository: Any, path: str, call: str) -> None:
-        """Raises MlflowException where `path` in the repository is frozen and the guard does not only
-        observe.
+        """Raises MlflowException where `path` in the repository is the ledger's, and where it is frozen and
+        the guard does not only observe.
         """
         from mlflow.utils.workspace_context import get_request_workspace
 
         uri = join(str(repository.artifact_uri), path)
+        workspace = get_request_workspace() or "default"
         with told_to_mlflow():
-            version = self._files.behind(
-                uri, deletes=call == "delete_artifacts", workspace=get_request_workspace() or "default"
-            )
+            ledger = self._files.ledger_at(uri, workspace=workspace)
+            version = self._files.behind(uri, deletes=call == "delete_artifacts", workspace=workspace)
+        if ledger is not None:
+            raise refusal(f"no files may be written to experiment {ledger}", [
+                "it is the ledger, which Hotpass alone writes"
+            ])  # fmt: skip
         if version is None:
             return
         what = f"the file {path}" if path else "the root of all artifacts"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotpass.guard.places import Place, begins, join, overlap, places_of
 from hotpass.guard.standing import FrozenVersion, Standing, batches
+from hotpass.ledger.home import ROOT
 
 if TYPE_CHECKING:
     from hotpass.guard.core import Guard
@@ -36,6 +37,25 @@ class FrozenFiles:
             for place in places:
                 if any(overlap(target, place) or (deletes and begins(target, place)) for target in targets):
                     return version
+        return None
+
+    def ledger_at(self, uri: str, *, workspace: str = "default") -> str | None:
+        """The experiment of the ledger whose files would be at `uri` or below; None where there is none.
+
+        Its records have no files. One that a client lays beside a record would look like a part of it.
+        """
+        from mlflow.store.tracking.dbmodels.models import SqlExperiment as Experiment
+        from sqlalchemy import or_, select
+
+        query = select(Experiment.name, Experiment.artifact_location, Experiment.workspace).where(
+            or_(Experiment.name == ROOT, Experiment.name.startswith(f"{ROOT}/"))
+        )
+        targets = places_of(uri, self.destination, workspace)
+        with self._guard.registry.tracking.engine.connect() as connection:
+            for name, location, its_workspace in connection.execute(query):
+                places = places_of(location or "", self.destination, its_workspace)
+                if any(target[: len(place)] == place for target in targets for place in places):
+                    return str(name)
         return None
 
     def places(self) -> Iterator[tuple[FrozenVersion, frozenset[Place]]]:

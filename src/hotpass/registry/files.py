@@ -130,11 +130,29 @@ def _as_served(source: str, tracking_uri: str) -> str:
     inside of the server in the folder or bucket that the proxy serves, as MLflow's own handlers find them.
     """
     destination = os.environ.get("_MLFLOW_SERVER_ARTIFACT_DESTINATION")
-    if not source.startswith("mlflow-artifacts:") or not destination or tracking_uri.startswith("http"):
+    if not destination or tracking_uri.startswith("http"):
         return source
     from mlflow.server import handlers
     from mlflow.utils.uri import append_to_uri_path, validate_path_is_safe
 
+    source = _underlying(source, tracking_uri)
+    if not source.startswith("mlflow-artifacts:"):
+        return source
     path = handlers._get_proxied_run_artifact_destination_path(source)
     scoped = handlers._get_workspace_scoped_repo_path_if_enabled(validate_path_is_safe(path))
     return str(append_to_uri_path(destination, scoped))
+
+
+def _underlying(source: str, tracking_uri: str) -> str:
+    """What a `runs:` or `models:` URI stands for, which MLflow finds out by itself only for its clients."""
+    from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
+    from mlflow.store.artifact.runs_artifact_repo import RunsArtifactRepository
+
+    for _ in range(10):  # a copy of a copy; each is resolved when it is registered, so one step does
+        if RunsArtifactRepository.is_runs_uri(source):
+            source = RunsArtifactRepository.get_underlying_uri(source, tracking_uri)
+        elif ModelsArtifactRepository.is_models_uri(source):
+            source = ModelsArtifactRepository._get_model_uri_infos(source)[2]
+        else:
+            break
+    return source
