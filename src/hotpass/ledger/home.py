@@ -261,7 +261,7 @@ def models_with_ledger(store: Any, *, deleted_too: bool = False) -> list[str]:
         try:
             page = call(
                 "list the ledgers", store.search_experiments, view, filter_string=f"name LIKE '{ROOT}/%'",
-                page_token=token,
+                page_token=token, max_results=1000,
             )  # fmt: skip
         except (NotFound, RegistryError) as error:
             raise as_ledger_error(error) from None
