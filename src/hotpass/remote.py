@@ -42,8 +42,6 @@ _guarded: dict[str, bool] = {}
 
 #: What another try can mend. Not 500: the guard says there what broke.
 RETRIED = frozenset({408, 429, 502, 503, 504})
-#: Answers to an unknown address, from MLflow or from what stands before it.
-_UNKNOWN_HERE = frozenset({403, 404, 405})
 
 _KINDS: Mapping[str, type[HotpassError]] = {
     kind.__name__: kind for kind in (ArtifactsChanged, CallError, LedgerError, NotFound, RegistryError)
@@ -156,6 +154,11 @@ class Remote:
             f"ask the guard at {self.uri}", http_request, self._credentials(), f"{PATH}/{route}", method,
             retry_codes=RETRIED, raise_on_status=False, extra_headers=headers, **sent,
         )  # fmt: skip
+        if answer.status_code == 401:
+            raise RegistryError(
+                f"the server at {masked(self.uri)} does not know who you are (HTTP 401). Set "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+            )
         if GUARD_HEADER not in answer.headers:
             self._no_guard(answer.status_code)
             return None
@@ -164,11 +167,6 @@ class Remote:
 
     def _no_guard(self, status: int) -> None:
         """Remembers that there is none. Raises RegistryError where the answer says nothing about that."""
-        if status == 401:
-            raise RegistryError(
-                f"the server at {masked(self.uri)} asks who you are (HTTP 401). Set MLFLOW_TRACKING_USERNAME "
-                "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
-            )
         if status >= 500 or status in RETRIED:
             raise RegistryError(
                 f"the server at {masked(self.uri)} answers HTTP {status}. Nothing was moved; try again."
