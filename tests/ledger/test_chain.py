@@ -86,6 +86,31 @@ def test_a_long_chain_is_read_in_part_and_whole(sqlite_store: Store) -> None:
     assert [e.record.seq for e in late.entries(whole=True)] == list(range(1, 2 * WINDOW + 16))
 
 
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_records_that_are_added_while_it_reads(store: Store, before: int) -> None:
+    """MLflow reads runs first and their params afterwards, so the last run names one that was not there yet."""
+    writer, reader = Chain(home(store)), Chain(home(store))
+    head = None
+    for number in range(before):
+        head = append(writer, str(number), after=head)
+    if head is None:
+        reader.home.create()
+    newest = reader.home.newest
+
+    def slowly(count: int, **how: Any) -> Any:
+        runs, more = newest(count, **how)
+        last = head
+        for number in range(3):
+            last = append(writer, f"new {number}", after=last)
+        return [store.client.get_run(run.info.run_id) for run in runs], more
+
+    reader.home.newest = slowly  # type: ignore[method-assign]
+    assert reader.refresh() == writer.head or before == 0
+    reader.home.newest = newest  # type: ignore[method-assign]
+    assert reader.refresh() == writer.head
+    assert [e.record.seq for e in reader.entries()] == list(range(1, before + 4))
+
+
 def test_a_deleted_ledger_is_said_so(sqlite_store: Store) -> None:
     assert append(Chain(home(sqlite_store))) is not None
     found = sqlite_store.client.get_experiment_by_name(f"{ROOT}/leads")

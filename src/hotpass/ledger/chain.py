@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from hotpass.errors import LedgerError
+from hotpass.errors import LedgerDamaged, LedgerError
 from hotpass.ledger.draft import Draft, request_tag
 from hotpass.ledger.head import TAG_HEAD
 from hotpass.ledger.home import Home
@@ -92,16 +92,15 @@ class Chain:
         if not self.home.find():
             self._known = True
             return None
-        for attempt in (1, 2):
-            runs, more = self.home.newest(WINDOW)
-            head = self.head
-            if head is not None and more and min(_seq(run) for run in runs) > head.record.seq:
-                runs = list(self.home.all())  # more was added than one look shows
-            self._take_in(runs)
-            head = self.head
-            if head is None or head.next_id is None:
-                break
-            if attempt == 2:  # not just appended between two reads
+        runs, more = self.home.newest(WINDOW)
+        head = self.head
+        if head is not None and more and min(_seq(run) for run in runs) > head.record.seq:
+            runs = list(self.home.all())  # more was added than one look shows
+        self._take_in(runs)
+        # MLflow reads runs and their params one after the other, so a record can be named that was not there.
+        while (head := self.head) is not None and head.next_id is not None:
+            self._take_in([self._existing(head.next_id)])
+            if self.head is not None and self.head.id == head.id:
                 raise removed(self.home.model, head.next_id)
         self._known = True
         return self.head
@@ -124,13 +123,26 @@ class Chain:
         chain = chain_among(found.values(), head, self._is_named)
         if not chain and (broken or runs) and head is None:
             first = self.home.run(self.home.genesis).data.params.get(PARAM_NEXT)
-            if first is not None:
-                raise broken.get(first) or removed(self.home.model, first)
+            if first in broken:
+                raise broken[first]
+            if first is not None:  # linked since
+                found[first] = entry_of(self._existing(first))
+                chain = chain_among(found.values(), found[first], self._is_named)
         # A record that cannot be read, and that the chain leads to or comes from, is no stray.
         for beside in (chain[-1].next_id, chain[0].record.previous.get("id")) if chain else ():
             if beside in broken:
                 raise broken[str(beside)]
         self._entries = {entry.id: entry for entry in chain}
+
+    def _existing(self, record_id: str) -> Any:
+        """The run of a record that the chain names. Raises LedgerDamaged where it was removed."""
+        try:
+            run = self.home.run(record_id)
+        except LedgerDamaged:
+            raise removed(self.home.model, record_id) from None
+        if run.info.lifecycle_stage != "active":
+            raise removed(self.home.model, record_id)
+        return run
 
     def _is_named(self, entry: Entry) -> bool:
         previous = entry.record.previous.get("id") or self.home.genesis

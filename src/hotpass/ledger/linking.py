@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from hotpass.errors import LedgerError
+from hotpass.errors import LedgerDamaged
 from hotpass.ledger.record import Entry
 
 #: Says whether a record is named as the next by the record (or the start of the chain) that it names as the
@@ -63,9 +63,9 @@ def chain_among(entries: Iterable[Entry], known: Entry | None, is_named: IsNamed
     return max(named, key=lambda segment: segment[-1].record.seq, default=[])
 
 
-def removed(model: str, record_id: str) -> LedgerError:
+def removed(model: str, record_id: str) -> LedgerDamaged:
     """The error for a record that the chain names and that is not there."""
-    return LedgerError(
+    return LedgerDamaged(
         f"the ledger of {model}: record {record_id} was removed. Nothing was moved. Restore it with "
         f"MlflowClient().restore_run({record_id!r}), or see: hotpass audit verify {model}"
     )
