@@ -30,7 +30,7 @@ HOTPASS = version("hotpass")
 class RouteError(HotpassError):
     """A request that is answered with one of MLflow's error codes and an HTTP status."""
 
-    def __init__(self, status: int, message: str, **more: Json) -> None:
+    def __init__(self, status: int, message: str, /, **more: Json) -> None:
         super().__init__(message)
         self.status = status
         self.answer = {"error_code": _CODES[status], "message": str(self), **more}

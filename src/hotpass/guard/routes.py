@@ -133,7 +133,7 @@ def _policies(call: Call) -> Mapping[str, Json]:
 def _health(call: Call) -> Mapping[str, Json]:
     said = health_of(call.guard)
     if said["status"] != "green":
-        raise RouteError(503, "; ".join(said["problems"]), **said)
+        raise RouteError(503, "\n".join(said["problems"]), **said)
     return said
 
 
