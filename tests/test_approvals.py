@@ -129,6 +129,19 @@ def test_taking_it_back(any_store: Store) -> None:
     assert check(any_store, version) == ["ben", "ana"], "the latest word counts"
 
 
+def test_what_another_process_wrote_since_is_heeded(store: Store) -> None:
+    version = trained(store)
+    approve(store, version, "ben")
+    ana, rita = someone(store, "ana"), someone(store, "rita")
+    first = ana.approve("leads", version, "Production", reason="seen it")
+    assert counted(rita.check("leads", version, "Production")) == ["ben", "ana"]
+    someone(store, "ana").withdraw("leads", version, "Production", reason="from home")
+    with pytest.raises(hotpass.PromotionPending):
+        rita.promote("leads", version, "Production")
+    assert ana.approve("leads", version, "Production", reason="from the office").id != first.id
+    assert rita.promote("leads", version, "Production").allowed
+
+
 def test_who_only_claims_a_name_takes_nothing_back_from_who_has_authenticated(sqlite_store: Store) -> None:
     version = trained(sqlite_store)
     claims = someone(sqlite_store, "ana", authenticated=False)
