@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+import hotpass
 from hotpass import api
 from hotpass.artifacts import DIGEST_TAG
 from hotpass.drift.findings import Drift, Scan
-from hotpass.ledger.record import Kind
 from hotpass.ledger.seal import Seal
-from hotpass.moving import Mover
 from hotpass.plugins import create_manager
-from hotpass.policy.model import PolicySet
+from hotpass.policy.model import PolicySet, PromotionEntry
 from hotpass.recovery import DECISION_TAG
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.session import Session
-from support.policies import policy_set
+from support.policies import entries, policy_set
+from support.promoters import killed_promotion
 from support.stores import Store
 from support.versions import make_version
 
@@ -283,3 +285,193 @@ def test_every_kind_of_drift_is_found_and_nothing_else(store: Store) -> None:
             assert finding.remedy
     assert found["m_nothing"].clean
     assert (found["m_nothing"].versions, found["m_nothing"].files) == (3, 2)
+
+
+# --- what is as recorded ------------------------------------------------------------------------------------
+
+
+def team_policies() -> PolicySet:
+    """With a stage of the team's own, and a way to the archive."""
+    [policy] = policies().policies
+    more = [PromotionEntry(stage, None, entries(GATES)) for stage in ("Canary", "Archived")]
+    return PolicySet.of([replace(policy, promotions=(*policy.promotions, *more))])
+
+
+def test_a_full_story_is_as_recorded(any_store: Store) -> None:
+    """Adoption, promotions, a refusal, a rollback, a team's own stage, approvals and archiving."""
+    client = any_store.client
+    for value in (0.7, 0.75, 0.8, 0.3, 0.85, 0.9, 0.95):
+        make(any_store, "m_story", value)
+    client.set_registered_model_alias("m_story", "production", "1")
+    client.set_registered_model_alias("m_story", "fastest", "2")
+    if any_store.has_stages:
+        client.transition_model_version_stage("m_story", "1", "Production")
+        client.transition_model_version_stage("m_story", "2", "Staging")
+        # In use before Hotpass, never adopted, and archived by the first promotion.
+        make(any_store, "m_late")
+        make(any_store, "m_late")
+        client.transition_model_version_stage("m_late", "1", "Production")
+    settings = {"policies": team_policies(), "registry_uri": any_store.uri, "tracking_uri": any_store.uri}
+    with api.connect(**settings) as session:
+        assert session.adopt("m_story")["versions"]
+        session.promote("m_story", 3, "Production")
+        with pytest.raises(hotpass.PromotionDenied):
+            session.promote("m_story", 4, "Production")
+        session.promote("m_story", 5, "Staging")
+        session.promote("m_story", 5, "Production")
+        session.rollback("m_story", reason="it scores the wrong leads")
+        session.promote("m_story", 6, "Canary")
+        session.approve("m_story", 6, "Production", reason="looks good")
+        session.promote("m_story", 7, "Staging")
+        session.promote("m_story", 7, "Archived")
+        session.promote("m_story", 3, "Production")  # there already
+        if any_store.has_stages:
+            session.promote("m_late", 2, "Production")
+    client.set_registered_model_alias("m_story", "fastest", "7")  # nobody guards that one
+    client.set_model_version_tag("m_story", "3", "reviewed_by", "bob")  # nor a tag that nobody read
+    with api.connect(**settings) as session:
+        found = list(session.drift())
+    assert [one.model for one in found] == (["m_late"] if any_store.has_stages else []) + ["m_story"]
+    assert [one.findings for one in found] == [[] for _ in found]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_promotion_that_a_crash_left_open_is_no_drift(sqlite_store: Store, when: Any) -> None:
+    """Half done (the alias is set, the stage is not) and once it is settled."""
+    for _ in range(3):
+        make_version(sqlite_store, "m_crash", metrics={"roc_auc": 0.8}, tags={"owner": "ada"})
+    session = connect(sqlite_store)
+    session.promote("m_crash", 1, "Production")
+    killed_promotion(sqlite_store.uri, "m_crash", 2, "transition_model_version_stage", when, 1.0)
+    [found] = connect(sqlite_store).drift()
+    assert found.findings == []
+    assert "is open" in found.notes[0]
+    connect(sqlite_store).promote("m_crash", 3, "Production")
+    [found] = connect(sqlite_store).drift()
+    assert (found.findings, found.notes) == ([], [])
+
+
+def test_what_came_past_hotpass_while_a_record_is_open_is_drift(sqlite_store: Store) -> None:
+    for _ in range(3):
+        make_version(sqlite_store, "m_crash", metrics={"roc_auc": 0.8}, tags={"owner": "ada"})
+    connect(sqlite_store).promote("m_crash", 1, "Production")
+    killed_promotion(sqlite_store.uri, "m_crash", 2, "transition_model_version_stage", "after", 1.0)
+    sqlite_store.client.set_registered_model_alias("m_crash", "production", "3")
+    sqlite_store.client.transition_model_version_stage("m_crash", "3", "Staging")
+    [found] = connect(sqlite_store).drift()
+    assert [(f.version, str(f.kind)) for f in found.findings] == [(3, "stage"), (1, "alias")]
+
+
+# --- models that are looked at, and remedies that work ------------------------------------------------------
+
+
+def test_a_covered_model_without_a_ledger_is_looked_at(sqlite_store: Store) -> None:
+    for model in ("m_new", "other"):
+        make(sqlite_store, model)
+        sqlite_store.client.transition_model_version_stage(model, "1", "Staging")
+    found = scans(sqlite_store)
+    assert list(found) == ["m_new"], "no policy covers the other, and it has no ledger"
+    [finding] = found["m_new"].findings
+    assert (finding.version, finding.recorded) == (1, "in no stage")
+    assert finding.remedy.endswith("hotpass adopt m_new")
+    connect(sqlite_store).adopt("m_new")
+    assert scans(sqlite_store)["m_new"].clean
+
+
+def test_adopt_accepts_what_was_moved_past_hotpass(store: Store) -> None:
+    """Also what was taken out of its stage, and an alias that was moved alone."""
+    client = store.client
+    with connect(store) as session:
+        for model in ("m_out", "m_alias"):
+            serve(store, session, model)
+    client.transition_model_version_stage("m_out", "2", "None")
+    client.transition_model_version_stage("m_out", "3", "Staging")
+    client.set_registered_model_alias("m_alias", "production", "1")
+    assert {model for model, found in scans(store).items() if not found.clean} == {"m_out", "m_alias"}
+    for model in ("m_out", "m_alias"):
+        assert connect(store).adopt(model)["versions"]
+        assert connect(store).adopt(model)["versions"] == [], "once is enough"
+    assert [found.findings for found in scans(store).values()] == [[], []]
+
+
+def test_the_commands_that_a_finding_names_put_it_right(sqlite_store: Store) -> None:
+    client = sqlite_store.client
+    with connect(sqlite_store) as session:
+        for model in ("m_replaced", "m_out", "m_alias"):
+            serve(sqlite_store, session, model)
+    client.transition_model_version_stage("m_replaced", "3", "Production", archive_existing_versions=True)
+    client.transition_model_version_stage("m_out", "2", "None")
+    client.set_registered_model_alias("m_alias", "production", "3")
+    for model, found in scans(sqlite_store).items():
+        [command] = {f.remedy.split(";")[0] for f in found.findings if f.version == 2}
+        words = shlex.split(command)
+        assert words[:3] == ["hotpass", "rollback", model]
+        session = connect(sqlite_store)
+        session.rollback(model, to_version=words[4], stage=words[6], reason=words[8])
+    left = {model: [f.kind for f in found.findings] for model, found in scans(sqlite_store).items()}
+    # Version 3, which replaced it, was archived by that; nobody recorded how it came to Production.
+    assert left == {"m_alias": [], "m_out": [], "m_replaced": []}
+
+
+def test_what_the_database_was_told_directly_shows(sqlite_store: Store) -> None:
+    """Nothing in MLflow notices these."""
+    with connect(sqlite_store) as session:
+        serve(sqlite_store, session, "m_sql")
+    run = run_of(sqlite_store, "m_sql", 2)
+    with contextlib.closing(sqlite3.connect(sqlite_store.uri.removeprefix("sqlite:///"))) as db, db:
+        db.execute("UPDATE model_versions SET current_stage = 'Production' WHERE version = 3")
+        db.execute("UPDATE model_versions SET creation_time = 1 WHERE version = 1")
+        db.execute("UPDATE logged_model_metrics SET metric_value = 0.99 WHERE run_id = ?", (run,))
+    [found] = scans(sqlite_store).values()
+    seen = [(f.version, str(f.kind)) for f in found.findings]
+    assert seen == [
+        (1, "version"), (3, "stage"), (None, "holders"), (1, "tag"), (2, "evidence"),
+    ]  # fmt: skip
+    assert found.findings[-1].recorded.startswith("metrics.roc_auc was 0.8 (logged model on validation)")
+    assert found.findings[-1].found.startswith("metrics.roc_auc is 0.99 (logged model on validation)")
+
+
+def test_evidence_of_the_first_decision_counts_too(sqlite_store: Store) -> None:
+    """A metric that was raised between Staging and Production reads as the second decision has it."""
+    make(sqlite_store, "m_raised", 0.6)
+    session = connect(sqlite_store)
+    session.promote("m_raised", 1, "Staging")
+    logged = logged_model_of(sqlite_store, "m_raised", 1)
+    sqlite_store.client.log_metric(run_of(sqlite_store, "m_raised", 1), "roc_auc", 0.9, model_id=logged)
+    session.promote("m_raised", 1, "Production")
+    [finding] = scans(sqlite_store)["m_raised"].findings
+    assert (finding.version, str(finding.kind)) == (1, "evidence")
+    assert finding.recorded.startswith("metrics.roc_auc was 0.6 ")
+
+
+def test_with_the_key_a_record_past_the_guard_is_drift(sqlite_store: Store) -> None:
+    seal = Seal(b"k" * 32)
+    registry = MlflowRegistry(sqlite_store.uri, sqlite_store.uri)
+    with Session(registry, policies(), create_manager(), seal=seal) as session:
+        serve(sqlite_store, session, "m_sealed")
+    connect(sqlite_store).promote("m_sealed", 3, "Production")
+    assert scans(sqlite_store)["m_sealed"].clean
+    [finding] = scans(sqlite_store, seal=seal)["m_sealed"].findings
+    assert "inserted past the guard" in finding.found
+
+
+# --- what it costs ------------------------------------------------------------------------------------------
+
+
+def test_the_number_of_requests_does_not_grow_with_the_versions(
+    http_store: Store, through_proxy: Callable[..., Any]
+) -> None:
+    """Apart from files, everything is read many at a time."""
+    counts = []
+    for promoted in (range(1, 3), range(3, 13)):
+        with connect(http_store) as session:
+            for version in promoted:
+                make(http_store, "m_many", 0.6 + version / 100)
+                session.promote("m_many", version, "Production")
+        with through_proxy(http_store) as (store, proxy):
+            session = connect(store)
+            proxy.clear()
+            [found] = session.drift(files=False)
+            counts.append(len(proxy.requests))
+        assert (found.findings, found.files, found.versions) == ([], 0, promoted.stop - 1)
+    assert counts[0] == counts[1] <= 12, proxy.requests
