@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from hotpass.session import Session
 
-Mode = Literal["hotpass", "bare"]
+#: "mixed": every other process does without the database.
+Mode = Literal["hotpass", "mixed", "bare"]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
@@ -39,8 +40,12 @@ def promoters(
     """
     pairs = [_context.Pipe() for _ in range(count)]
     processes = [
-        _context.Process(target=_promote_on_request, args=(theirs, uri, model, mode), daemon=True)
-        for _, theirs in pairs
+        _context.Process(
+            target=_promote_on_request,
+            args=(theirs, uri, model, mode != "bare", mode == "mixed" and number % 2 == 1),
+            daemon=True,
+        )
+        for number, (_, theirs) in enumerate(pairs)
     ]
     for process in processes:
         process.start()
@@ -71,9 +76,11 @@ def _received(connection: Connection) -> dict[str, Any]:
     return answer
 
 
-def _promote_on_request(connection: Connection, uri: str, model: str, mode: Mode) -> None:
+def _promote_on_request(
+    connection: Connection, uri: str, model: str, hotpass: bool, requests_only: bool
+) -> None:
     warnings.simplefilter("ignore")
-    promote = _hotpass(uri, model) if mode == "hotpass" else _bare(uri, model)
+    promote = _hotpass(uri, model, requests_only) if hotpass else _bare(uri, model)
     connection.send("ready")
     while (request := connection.recv()) is not None:
         version, at = request
@@ -81,7 +88,7 @@ def _promote_on_request(connection: Connection, uri: str, model: str, mode: Mode
         connection.send(promote(version))
 
 
-def _hotpass(uri: str, model: str) -> Callable[[int], dict[str, Any]]:
+def _hotpass(uri: str, model: str, requests_only: bool) -> Callable[[int], dict[str, Any]]:
     import hotpass
     from hotpass import api
     from support.policies import policy_set
@@ -92,6 +99,8 @@ def _hotpass(uri: str, model: str) -> Callable[[int], dict[str, Any]]:
         tracking_uri=uri,
         actor=f"process {os.getpid()}",
     )
+    if requests_only:
+        by_requests(session)
 
     def promote(version: int) -> dict[str, Any]:
         try:
