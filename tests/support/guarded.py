@@ -23,10 +23,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .servers import STARTUP_SECONDS, free_port
+from .servers import free_port
 from .stores import Postgres
 
 HERE = Path(__file__).resolve().parent
+
+#: Three times MLflow has to be imported, on a machine that may have much else to do.
+STARTUP_SECONDS = 240.0
 
 ADMIN, ADMIN_PASSWORD = "admin", "the-password-of-admin"
 
@@ -70,7 +73,7 @@ class How:
     """How a guarded server is started. `kind` is the database: "sqlite" or "postgres".
 
     With `direct` it is `mlflow server --app-name hotpass`, without `hotpass serve` around it. `options` go to
-    `hotpass serve`, `env` is added to the environment (pairs, so that it can be a key).
+    the command, `env` is added to the environment (pairs, so that it can be a key).
     """
 
     kind: str = "sqlite"
@@ -149,7 +152,7 @@ class Guarded:
         if how.direct:
             return [
                 sys.executable, "-m", "mlflow", "server", "--app-name", "hotpass",
-                "--backend-store-uri", self.database_uri, *where, *mlflow,
+                "--backend-store-uri", self.database_uri, *where, *mlflow, *how.options,
             ]  # fmt: skip
         flags = ["--auth"] * how.auth + ["--observe"] * how.observe
         return [

@@ -22,6 +22,7 @@ from hotpass.guard.guard_settings import GuardSettings, check_guardable
 from hotpass.guard.jobs import check_jobs
 from hotpass.guard.routes import add_routes
 from hotpass.guard.tracking_store import tracking_builder
+from hotpass.guard.who import actor_of_request
 from hotpass.guard.workspaces import guard_workspaces
 from hotpass.registry.calls import masked
 from hotpass.texts import printable
@@ -54,6 +55,7 @@ def _guarded_app() -> Any:
     guard_stores(guard)
     guard_artifacts(guard)
     guard_workspaces(guard)
+    guard.session(actor_of_request())  # opens the registry and the ledger, wherever they are
     app: Any = flask_app
     if guard.settings.auth:
         app = with_auth(flask_app)
