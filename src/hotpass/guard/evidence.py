@@ -45,6 +45,8 @@ class Touched:
     runs: Sequence[str] = ()
     #: Refused where they are frozen.
     logged_models: Sequence[str] = ()
+    #: Metrics of `runs` that are 0 now. Refused where that would make a number of a frozen NaN.
+    zeros: Sequence[str] = ()
     #: Runs that are refused only where they are of the ledger.
     bystanders: Sequence[str] = ()
     #: Refused where something in them is frozen.
@@ -159,6 +161,10 @@ class Evidence:
             found = self._standing.behind_logged_model(str(model_id), connection)
             if found is not None:
                 return f"LoggedModel {model_id}", found
+        for run_id in touched.runs if touched.zeros else ():
+            found = self._standing.behind_zero(str(run_id), touched.zeros)
+            if found is not None:
+                return f"a metric of run {run_id}", found
         for experiment_id in touched.hidden_experiments:
             if str(experiment_id).isdecimal():
                 found = self._standing.behind_experiment(int(experiment_id))

@@ -135,6 +135,29 @@ class Standing:
                         return known[first]
         return None
 
+    def behind_zero(self, run_id: str, names: Sequence[str]) -> FrozenVersion | None:
+        """The first frozen version with a LoggedModel on which the run logged one of these metrics as 0.
+
+        MLflow keeps a NaN of a LoggedModel as 0, and only the run's own metric still tells (see
+        `hotpass.registry.convert.with_nans`).
+        """
+        from mlflow.store.tracking.dbmodels.models import SqlLoggedModelMetric as Logged
+        from sqlalchemy import select
+
+        models = {found.model_id: found for found in self._frozen(None) if found.model_id}
+        with self._connected(self._guard.registry.tracking, None) as connected:
+            for ids in batches(list(models)):
+                statement = select(Logged.model_id).where(
+                    Logged.model_id.in_(ids),
+                    Logged.run_id == run_id,
+                    Logged.metric_name.in_(names),
+                    Logged.metric_value == 0,
+                )
+                first = connected.execute(statement.limit(1)).scalar()
+                if first is not None:
+                    return models[first]
+        return None
+
     def frozen_versions(self) -> list[FrozenVersion]:
         """All frozen versions, of all workspaces."""
         return self._frozen(None)

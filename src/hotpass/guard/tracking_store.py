@@ -126,7 +126,7 @@ class GuardedTrackingStore(SqlAlchemyStore):  # type: ignore[misc]
         def plainly() -> None:
             super(GuardedTrackingStore, self).log_metric(run_id, metric)
 
-        touched = Touched(runs=[run_id], logged_models=_measured([metric]))
+        touched = Touched(runs=[run_id], logged_models=_measured([metric]), zeros=_zeros([metric]))
         return self._evidence.unless(touched, "log_metric", plainly)
 
     def log_batch(self, run_id: Any, metrics: Any, params: Any, tags: Any) -> None:
@@ -136,7 +136,8 @@ class GuardedTrackingStore(SqlAlchemyStore):  # type: ignore[misc]
         def plainly() -> None:
             super(GuardedTrackingStore, self).log_batch(run_id, metrics, params, tags)
 
-        touched = Touched(runs=[run_id], logged_models=_measured(metrics or ()))
+        logged = metrics or ()
+        touched = Touched(runs=[run_id], logged_models=_measured(logged), zeros=_zeros(logged))
         return self._evidence.unless(touched, "log_batch", plainly)
 
     # --- LoggedModels ---------------------------------------------------------------------------------------
@@ -195,6 +196,10 @@ class GuardedTrackingStore(SqlAlchemyStore):  # type: ignore[misc]
 def _measured(metrics: Iterable[Any]) -> list[str]:
     """The LoggedModels that the metrics are written to as well."""
     return list({metric.model_id: None for metric in metrics if getattr(metric, "model_id", None)})
+
+
+def _zeros(metrics: Iterable[Any]) -> list[str]:
+    return list({metric.key: None for metric in metrics if metric.value == 0})
 
 
 def _guarded(name: str, touches: Touches, signature: inspect.Signature) -> Callable[..., Any]:
