@@ -56,7 +56,7 @@ def runs() -> Iterator[Attack]:
         ),
         "outputs": (
             "outputs",
-            lambda b: {"run_id": b.run_id, "models": [{"model_id": "m-" + "1" * 32, "step": 1}]},
+            lambda b: {"run_id": b.run_id, "models": [{"model_id": b.model_id or "m-1", "step": 1}]},
         ),
         "a model": (
             "log-model",
@@ -74,7 +74,9 @@ def runs() -> Iterator[Attack]:
                 "POST",
                 f"{RUNS}/{path}",
                 lambda s, body=body, behind=behind: body(behind(s)),
-                bites=what != "inputs of the same name" or who == "of a run",  # MLflow keeps the first
+                # MLflow's auth asks after the model of an output, and MLflow keeps the first of two inputs.
+                expect=REFUSED if what == "outputs" else DENIED,
+                bites=what != "inputs of the same name" or who == "of a run",
             )
     yield rest(
         "run in Staging: its tag taken away",

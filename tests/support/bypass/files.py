@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from support.bypass.attack import ANYTHING, DENIED, PREFIXES, REFUSED, Attack, Caller, Expected
+from support.bypass.attack import ANYTHING, DENIED, PREFIXES, REFUSED, WHATEVER, Attack, Caller, Expected
 from support.bypass.evidence import FROZEN
 from support.bypass.setting import Behind
 from support.guarded import Answer
@@ -83,12 +83,12 @@ def spelled() -> Iterator[Attack]:
                 method,
                 lambda b, spell=spell: spell(f"{b.folder}/MLmodel"),
                 champion,
-                ANYTHING,
+                WHATEVER,
                 bites=bites,
             )
     yield _files("the folder, dots behind", "DELETE", lambda b: f"{b.folder}/.", champion)
     yield _files("the folder, encoded", "DELETE", lambda b: quote(b.folder, safe=""), champion, bites=True)
-    yield _files("the folder, a slash behind", "DELETE", lambda b: f"{b.folder}/", champion, ANYTHING)
+    yield _files("the folder, a slash behind", "DELETE", lambda b: f"{b.folder}/", champion, WHATEVER)
 
 
 def uploads() -> Iterator[Attack]:
@@ -214,8 +214,9 @@ def _experiment_inside(location: str) -> Callable[[Caller], Sequence[Answer]]:
             "mlflow_version": "3.0.0",
         }
         answers = [uploaded, caller.call("POST", "/ajax-api/2.0/mlflow/runs/create-promptlab-run", lab)]
-        by_client = [caller.by_client(lambda c: c.log_text(run, "poison", "hook.py"))]
-        return [answer for answer in [*answers, *by_client] if answer.status < 500]
+        if location != "{}":  # on this machine the client writes there itself, which no server sees
+            answers.append(caller.by_client(lambda c: c.log_text(run, "poison", "hook.py")))
+        return answers
 
     return send
 

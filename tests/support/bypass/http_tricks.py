@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from support.bypass.attack import (
-    ABSENT,
     ANYTHING,
     DENIED,
     PREFIXES_3,
@@ -80,7 +79,7 @@ def addresses() -> Iterator[Attack]:
             path,
             lambda s: {"name": s.model, "version": str(s.weak), "stage": "Production", "alias": "production"},
             prefixes=PREFIXES_3,
-            expect=ABSENT,
+            expect=REFUSED,
             bites=False,
         )
     for name in (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hotpass.ledger.record import TAG_SEQ, Actor, Kind, Record, split
-from support.bypass.attack import ANYTHING, DENIED, Attack, Caller, rest
+from support.bypass.attack import ANYTHING, DENIED, REFUSED, Attack, Caller, rest
 from support.bypass.evidence import metric, now
 from support.bypass.setting import Setting
 from support.guarded import Answer
@@ -59,6 +59,8 @@ def edited() -> Iterator[Attack]:
                 "POST",
                 f"{RUNS}/{path}",
                 lambda s, run=run, body=body: {"run_id": run(s), **body},
+                expect=REFUSED if what == "outputs" else DENIED,  # MLflow's auth asks after the model
+                bites=what != "its link" or where == "the last record",  # a param is logged once
             )
         yield rest(
             f"ledger, {where}: restored",

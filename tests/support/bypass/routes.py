@@ -12,39 +12,48 @@ from pathlib import Path
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
-#: Starts of routes, below the API's prefix, and why nobody gets past the guard by them. They write to tables
-#: of their own, which neither the registry, the evidence nor the ledger reads, unless it says otherwise.
-HARMLESS: dict[str, str] = {
-    "mlflow/traces": "traces, their tags and assessments; no gate reads them and none is a run's evidence",
-    "mlflow/datasets": "evaluation data sets, which are not the inputs of a run",
-    "mlflow/experiments/search": "reads",
-    "mlflow/experiments/search-datasets": "reads",
-    "mlflow/runs/search": "reads",
-    "mlflow/logged-models/search": "reads",
-    "mlflow/registered-models/get-latest-versions": "reads",
-    "mlflow/artifacts/presigned-download-url": "reads",
-    "mlflow/logged-models/<model_id>/params": "attacked with the id in the place of <model_id>",
-    "mlflow/gateway": "the AI gateway's endpoints, keys, budgets and guardrails",
-    "mlflow/gateway-proxy": "passes a request on to the AI gateway that the server's operator named",
-    "gateway": "calls to language models",
-    "mlflow/issues": "issues found in traces; `invoke` starts a job that writes issues",
-    "mlflow/label-schemas": "how traces are labelled",
-    "mlflow/review-queues": "who looks at which trace",
-    "mlflow/scorers": "scorers of traces, kept as text; the server does not load their code",
-    "mlflow/scorer/invoke": "starts a job that scores traces",
-    "mlflow/genai/evaluate/invoke": "starts a job that evaluates traces",
-    "mlflow/prompt-optimization/jobs": "starts a job that writes a prompt, through the guarded registry",
-    "mlflow/jobs/cancel/<job_id>": "ends a job",
-    "jobs": "starts and ends jobs of a fixed list, none of which moves a model",
-    "mlflow/demo": "makes and deletes an experiment of examples, by its own name",
-    "mlflow/ui-telemetry": "counts clicks",
-    "mlflow/mcp-servers": "a registry of MCP servers, of its own tables and aliases",
-    "mlflow/assistant": "answers callers on the server's own machine alone, who have the database anyway",
-    "mlflow/webhooks": "tells others of what happened; what they send back is not read",
-    "mlflow/workspaces": "a new workspace is empty",
-    "mlflow/users": "who may do what in MLflow; a policy binds the admin too",
-    "mlflow/roles": "who may do what in MLflow; a policy binds the admin too",
-    "v1/traces": "traces, as OpenTelemetry sends them",
+#: Starts of routes, below the API's prefix: how many there are, and why nobody gets past the guard by them.
+#: They write to tables of their own, which neither the registry, the evidence nor the ledger reads, unless it
+#: says otherwise.
+HARMLESS: dict[str, tuple[int, str]] = {
+    "mlflow/traces": (
+        16,
+        "traces, their tags and assessments; no gate reads them and none is a run's evidence",
+    ),
+    "mlflow/datasets": (9, "evaluation data sets, which are not the inputs of a run"),
+    "mlflow/experiments/search": (1, "reads"),
+    "mlflow/experiments/search-datasets": (1, "reads"),
+    "mlflow/runs/search": (1, "reads"),
+    "mlflow/logged-models/search": (1, "reads"),
+    "mlflow/registered-models/get-latest-versions": (1, "reads"),
+    "mlflow/artifacts/presigned-download-url": (1, "reads"),
+    "mlflow/gateway": (23, "the AI gateway's endpoints, keys, budgets and guardrails"),
+    "mlflow/gateway-proxy": (1, "passes a request on to the AI gateway that the server's operator named"),
+    "gateway": (11, "calls to language models"),
+    "mlflow/issues": (4, "issues found in traces; `invoke` starts a job that writes issues"),
+    "mlflow/label-schemas": (3, "how traces are labelled"),
+    "mlflow/review-queues": (7, "who looks at which trace"),
+    "mlflow/scorers": (
+        3,
+        "scorers of traces, kept as text; a guard does not start where the server would run them",
+    ),
+    "mlflow/scorer/invoke": (1, "starts a job that scores traces"),
+    "mlflow/genai/evaluate/invoke": (1, "starts a job that evaluates traces"),
+    "mlflow/prompt-optimization/jobs": (4, "starts a job that writes a prompt, through the guarded registry"),
+    "mlflow/jobs/cancel/<job_id>": (1, "ends a job"),
+    "jobs": (3, "starts and ends jobs of a fixed list, none of which moves a model"),
+    "mlflow/demo": (2, "makes and deletes an experiment of examples, by its own name"),
+    "mlflow/ui-telemetry": (1, "counts clicks"),
+    "mlflow/mcp-servers": (15, "a registry of MCP servers, of its own tables and aliases"),
+    "mlflow/assistant": (
+        6,
+        "answers callers on the server's own machine alone, who have the database anyway",
+    ),
+    "mlflow/webhooks": (4, "tells others of what happened; what they send back is not read"),
+    "mlflow/workspaces": (1, "a new workspace is empty"),
+    "mlflow/users": (7, "who may do what in MLflow; a policy binds the admin too"),
+    "mlflow/roles": (8, "who may do what in MLflow; a policy binds the admin too"),
+    "v1/traces": (1, "traces, as OpenTelemetry sends them"),
 }
 
 _PREFIX = re.compile(r"^/(?:ajax-)?api/\d\.\d/?")
@@ -105,16 +114,27 @@ def known(path: str) -> str:
 
 
 def unknown(routes: Iterable[str], attacked: Iterable[str]) -> list[str]:
-    """Those that no attack takes and nobody has said a word about."""
+    """Routes that no attack takes and of which nobody has said why that does no harm; and groups of those
+    that have grown or shrunk since somebody has.
+    """
     taken = {_ids_away(route) for route in attacked}
-    return sorted(
-        route for route in routes if _ids_away(route) not in taken and not _explained(route.partition(" ")[2])
-    )
+    left = [route for route in sorted(routes) if _ids_away(route) not in taken]
+    grouped = {route: _group(route.partition(" ")[2]) for route in left}
+    found = [route for route, group in grouped.items() if group is None]
+    for group, (count, _) in HARMLESS.items():
+        members = [route for route in left if grouped[route] == group]
+        if len(members) != count:
+            found.append(
+                f"{len(members)} routes of {group}, and {count} were looked at: {', '.join(members)}"
+            )
+    return found
 
 
-def _explained(path: str) -> bool:
+def _group(path: str) -> str | None:
+    """The longest start of it that HARMLESS has."""
     parts = path.split("/")
-    return any("/".join(parts[:length]) in HARMLESS for length in range(1, len(parts) + 1))
+    starts = ["/".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return next((start for start in starts if start in HARMLESS), None)
 
 
 def _ids_away(route: str) -> str:

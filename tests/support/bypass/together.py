@@ -8,7 +8,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from support.bypass.attack import ANYTHING, HARMLESS, PREFIXES_3, REFUSED, Attack, Caller, rest
+from support.bypass.attack import (
+    ANYTHING,
+    DENIED,
+    HARMLESS,
+    PREFIXES_3,
+    REFUSED,
+    WHATEVER,
+    Attack,
+    Caller,
+    rest,
+)
 from support.bypass.http_tricks import weak_to_production
 from support.bypass.moving import ALIAS, TRANSITION
 from support.guarded import Answer
@@ -18,9 +28,12 @@ def workspaces() -> Iterator[Attack]:
     """With workspaces: what one is deleted takes its models and their ledger with it."""
     routes = ("DELETE mlflow/workspaces/<workspace_name>",)
     for mode in ("CASCADE", "SET_DEFAULT", "RESTRICT", "cascade"):
-        yield Attack(
-            f"workspace: deleted, {mode}", _deleted(mode), REFUSED, routes, bites=False, only=("workspaces",)
-        )
+        # What RESTRICT does not do, MLflow answers with 500 of its own.
+        expect = WHATEVER if mode == "RESTRICT" else REFUSED
+        yield Attack(f"workspace: deleted, {mode}", _deleted(mode), expect, routes, False, ("workspaces",))
+    yield Attack(
+        "workspace: the same name in another one", _same_name, DENIED, bites=False, only=("workspaces",)
+    )
     yield Attack(
         "workspace: another one's runs and files", _from_outside, REFUSED, bites=False, only=("workspaces",)
     )
@@ -40,6 +53,25 @@ def _deleted(mode: str) -> Callable[[Caller], Sequence[Answer]]:
         return [caller.call("DELETE", f"{prefix}{target}") for prefix in PREFIXES_3]
 
     return send
+
+
+def _same_name(caller: Caller) -> Sequence[Answer]:
+    """A policy covers a name wherever it is."""
+    s, elsewhere = caller.setting, {"X-MLFLOW-WORKSPACE": "default"}
+
+    def call(path: str, body: Any) -> Answer:
+        return caller.call("POST", f"/api/2.0/mlflow/{path}", body, headers=elsewhere)
+
+    call("registered-models/create", {"name": s.model})
+    model_id = call("logged-models", {"experiment_id": "0", "name": "model"}).json["model"]["info"][
+        "model_id"
+    ]
+    source = {"source": f"models:/{model_id}", "model_id": model_id}
+    made = call("model-versions/create", {"name": s.model, **source}).json["model_version"]["version"]
+    return [
+        call("model-versions/transition-stage", {"name": s.model, "version": made, "stage": "Production"}),
+        call("registered-models/alias", {"name": s.model, "version": made, "alias": "production"}),
+    ]
 
 
 def _from_outside(caller: Caller) -> Sequence[Answer]:

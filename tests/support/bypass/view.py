@@ -16,6 +16,7 @@ from support.bypass.setting import Setting
 
 Rows = dict[tuple[Any, ...], tuple[Any, ...]]
 
+PROMPT = "mlflow.prompt.is_prompt"
 GUARDED_ALIASES = frozenset({"production", "staging", "live"})
 #: MLflow's own bookkeeping on a LoggedModel: the versions made from it, new ones among them.
 BOOKKEEPING = frozenset({"mlflow.modelVersions"})
@@ -230,4 +231,4 @@ class Reader:
 
 
 def marks(key: str) -> bool:
-    return key.lower().startswith("hotpass.") or key.lower() == "mlflow.prompt.is_prompt"
+    return key.lower().startswith("hotpass.") or key.lower() == PROMPT

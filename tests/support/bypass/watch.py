@@ -7,7 +7,7 @@ record.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hotpass.ledger.record import (
@@ -22,13 +22,14 @@ from hotpass.ledger.record import (
     join,
 )
 from hotpass.ledger.seal import TAG_SEAL, Seal
-from support.bypass.view import Rows, View, marks
+from support.bypass.view import PROMPT, Rows, View, marks
 
 
 @dataclass(frozen=True)
 class Moved:
     """An allowed decision that moved a version."""
 
+    workspace: str
     model: str
     version: int
     to: str
@@ -45,6 +46,7 @@ class Watch:
         new = {run: tags for run, tags in after.records.items() if run not in before.records}
         found = [*self._strangers(new)]
         moved = [move for tags in new.values() if (move := _moved(tags)) is not None]
+        after = _without_prompts(before, after)
         found += _different(*_as_decided(before.serves, after.serves, moved))
         found += _different(before.evidence, after.evidence)
         found += _different(before.files, after.files)
@@ -91,6 +93,17 @@ class Watch:
         return key[1] in new
 
 
+def _without_prompts(before: View, after: View) -> View:
+    """`after` without prompts that are new: a prompt is no model, and passes."""
+    known = {key[2] for key in before.serves} | {key[2] for key in before.marks if key[0] == "model tag"}
+    prompts = {key[2] for key in after.marks if key[0] == "model tag" and key[3] == PROMPT} - known
+    return replace(
+        after,
+        serves={key: row for key, row in after.serves.items() if key[2] not in prompts},
+        marks={key: row for key, row in after.marks.items() if key[2] not in prompts},
+    )
+
+
 def _harmless_mark(key: tuple[Any, ...]) -> bool:
     """A new tag on a frozen version is a reviewer's, unless it is one of Hotpass' or hides the version."""
     return key[0] == "version tag" and not marks(key[4])
@@ -103,7 +116,7 @@ def _moved(tags: Mapping[str, str]) -> Moved | None:
         or tags[TAG_FROM] == tags[TAG_TO]
     ):
         return None
-    return Moved(tags[TAG_MODEL], int(tags[TAG_VERSION]), tags[TAG_TO])
+    return Moved(join(dict(tags))[0].workspace, tags[TAG_MODEL], int(tags[TAG_VERSION]), tags[TAG_TO])
 
 
 def _as_decided(before: Rows, after: Rows, moved: list[Moved]) -> tuple[Rows, Rows]:
@@ -113,15 +126,14 @@ def _as_decided(before: Rows, after: Rows, moved: list[Moved]) -> tuple[Rows, Ro
     wanted = dict(before)
     for move in moved:
         for key, row in before.items():
-            if key[0] == "version" and key[2] == move.model:
+            if key[:3] == ("version", move.workspace, move.model):
                 stage = wanted[key][0]
                 if key[3] == move.version:
                     wanted[key] = (move.to, *row[1:])
                 elif stage == move.to == "Production":
                     wanted[key] = ("Archived", *row[1:])
-        workspace = next(key[1] for key in before if key[0] == "version" and key[2] == move.model)
         for alias in ("production", "staging"):
-            key = ("alias", workspace, move.model, alias)
+            key = ("alias", move.workspace, move.model, alias)
             if alias == move.to.lower():
                 wanted[key] = (move.version,)
             elif wanted.get(key) == (move.version,):
