@@ -226,6 +226,21 @@ def test_adopt_says_what_it_recorded_and_then_that_nothing_is_left(
     assert (dry.code, ran.code, again.code) == (0, 0, 0)
 
 
+def test_adopt_accepts_a_ledger_that_lost_its_end(
+    hotpass: Hotpass, sqlite_store: Store, policies: Path
+) -> None:
+    good(sqlite_store)
+    assert hotpass("promote", MODEL, 1, "--to", "Staging").code == 0
+    sqlite_store.client.set_registered_model_tag(MODEL, "hotpass.head", f"9 {'0' * 32} {'0' * 64} -")
+
+    refused = hotpass("promote", MODEL, 1, "--to", "Staging")
+    assert (refused.code, "hotpass adopt lead_scoring" in refused.err) == (4, True)
+    adopted = hotpass("adopt", MODEL)
+    assert adopted.code == 0
+    assert f"  accepts: record {'0' * 32} (number 9) is gone" in adopted.out
+    assert hotpass("promote", MODEL, 1, "--to", "Staging").code == 0
+
+
 def test_a_terminal_gets_a_table_with_signs(
     hotpass: Hotpass, sqlite_store: Store, policies: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -243,7 +243,7 @@ def _carry_out(
 
 def _show_adopted(found: dict[str, Any], dry_run: bool) -> None:
     versions = found["versions"]
-    if not versions:
+    if not versions and "accepts" not in found:
         output.say(f"{shown(found['model'])}: nothing to adopt; the ledger knows what is there.")
         return
     verb = "would adopt" if dry_run else "adopted"
@@ -252,3 +252,5 @@ def _show_adopted(found: dict[str, Any], dry_run: bool) -> None:
     for seen in sorted(versions, key=lambda seen: int(seen["version"])):
         aliases = f", alias {', '.join(seen['aliases'])}" if seen["aliases"] else ""
         output.say(shown(f"  version {seen['version']} in {seen['stage']}{aliases}"))
+    if "accepts" in found:
+        output.say(shown(f"  accepts: {found['accepts']}"))
