@@ -85,7 +85,7 @@ class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
         to_stage = get_canonical_stage(stage)
         if archive_existing_versions and to_stage not in DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS:
             return plainly()  # which MLflow refuses, in words of its own
-        number = _validate_model_version(version)
+        number = _number(version)
         # On the wire "do not archive" cannot be told from "not said".
         archive = True if archive_existing_versions else None
         if not self._promoted(model, number, to_stage, archive, "transition_model_version_stage"):
@@ -105,7 +105,7 @@ class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
         guarded = self._guard.guarded_aliases(model)
         if folded(alias) not in map(folded, guarded):
             return plainly()
-        number = _validate_model_version(version)
+        number = _number(version)
         policies = self._guard.policies
         misspelt = rules.against_spelling(alias, guarded)
         if not misspelt and alias in policies.stage_aliases(model):
@@ -174,7 +174,7 @@ class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
         model = self._reached(name)
         if model is None:
             return plainly()
-        number = _validate_model_version(version)
+        number = _number(version)
 
         def against(session: Session) -> list[str]:
             state = self._state(session, model, number)
@@ -246,7 +246,7 @@ class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
         model = self._reached(name)
         if model is None:
             return plainly()
-        number = _validate_model_version(version)
+        number = _number(version)
 
         def against(session: Session) -> list[str]:
             reasons = rules.against_tag(key)
@@ -402,3 +402,9 @@ class GuardedWorkspaceRegistryStore(GuardedRegistryStore, WorkspaceAwareSqlAlche
     """The guarded registry store of a server with workspaces: policies and ledgers are each workspace's
     own.
     """
+
+
+def _number(version: Any) -> int:
+    """Raises MlflowException for what is not a version. MLflow's own check returns it in late versions alone."""
+    _validate_model_version(version)
+    return int(version)
