@@ -405,6 +405,6 @@ class GuardedWorkspaceRegistryStore(GuardedRegistryStore, WorkspaceAwareSqlAlche
 
 
 def _number(version: Any) -> int:
-    """Raises MlflowException for what is not a version. MLflow's own check returns it in late versions alone."""
+    """Raises MlflowException for what is not a version. MLflow's check returns it since 3.16."""
     _validate_model_version(version)
     return int(version)
