@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from support.guarded_clients import GuardedClient, guarded_client
-from support.stores import PASSWORD, Postgres, Store
+from support.stores import PASSWORD, Postgres, Store, forget_engines
 from support.versions import make_version
 
 
@@ -84,16 +84,20 @@ def test_as_the_uri_of_a_process(lite: GuardedClient) -> None:
 
 
 def test_where_nobody_says_where_the_runs_are_they_are_with_the_registry(
-    lite: GuardedClient, monkeypatch: pytest.MonkeyPatch
+    lite: GuardedClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    # MLflow's own default is mlflow.db in the working directory.
     import mlflow
 
     make_version(lite.plain, "guarded_m", metrics={"roc_auc": 0.8})
+    forget_engines(lite.plain.uri)
+    (tmp_path / "mlflow.db").rename(tmp_path / "models.db")
     mlflow.set_tracking_uri(None)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    store = opened(lite.uri)
-    assert store._guard.settings.tracking_uri == lite.plain.uri
+    store = opened(f"hotpass+sqlite:///{tmp_path}/models.db")
     store.transition_model_version_stage("guarded_m", "1", "Staging", False)
+    assert store.get_model_version("guarded_m", "1").current_stage == "Staging"
+    assert not (tmp_path / "mlflow.db").exists()
 
 
 def test_letter_case_of_a_scheme_is_nothing(lite: GuardedClient) -> None:

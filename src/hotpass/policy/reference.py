@@ -34,7 +34,7 @@ A policy is a YAML file. It says which models it covers, and for each promotion 
 policy: lead-scoring # letters, digits, '.', '_', '-'
 description: Who may score leads, and on what evidence.
 models: ["lead_scoring_*"] # names; * and ? stand for any letters and any one letter
-aliases: [shadow] # guarded too, besides the alias of each stage promoted to
+aliases: [champion] # guarded too; on a guarded server it may point only at the version in Production
 
 promotions: # any other promotion of these models is denied
   - to: Production # None, Staging, Production, Archived, or a stage of your own
