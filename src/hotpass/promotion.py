@@ -1,8 +1,10 @@
 """The main job, in the order one would tell it: resolve, gather, evaluate, record, move, confirm.
 
-Evaluation happens outside any lock. The decision is then appended to the ledger, which is the lock; what it
-rests on is checked again; and only then is the registry touched. The steps have files of their own:
-`resolving.py`, `gather.py`, `judging.py`, `moving.py`; `recovery.py` finishes what a crash interrupted.
+Evaluation happens outside any lock. What it rests on is then checked again inside one, and only there is the
+decision recorded and the registry touched: in one transaction where registry and ledger are in a database at
+hand (`transaction.py`), else with the ledger's last record as the lock (`moving.py`; `recovery.py` finishes
+what a crash interrupted there). The other steps have files of their own too: `resolving.py`, `gather.py`,
+`judging.py`, `rechecking.py`.
 """
 
 from __future__ import annotations
