@@ -52,7 +52,7 @@ def served(hotpass: Hotpass, sqlite_store: Store) -> Store:
     return sqlite_store
 
 
-# --- status ---
+# --- status -------------------------------------------------------------------------------------------------
 
 
 def test_status_of_an_empty_registry_says_what_to_do(hotpass: Hotpass, sqlite_store: Store) -> None:
@@ -134,9 +134,11 @@ WRONG = [
     (two_in_production, "the ledger does not know how version 4 came into its stage",
      f"hotpass adopt {MODEL}"),
     (production_without_alias, "version 2 is in Production, and no alias production points there, "
-     "so whoever serves by alias finds nothing", f"hotpass promote {MODEL} 2 --to Production"),
+     "so whoever serves by alias finds nothing",
+     f"hotpass rollback {MODEL} --to-version 2 --stage Production --reason alias"),
     (alias_elsewhere, "alias production points at version 4, which is in no stage that serves; "
-     "version 2 is in Production", f"hotpass promote {MODEL} 2 --to Production"),
+     "version 2 is in Production",
+     f"hotpass rollback {MODEL} --to-version 2 --stage Production --reason alias"),
     (staging_behind_our_back, "the ledger does not know how version 4 came into its stage",
      f"hotpass adopt {MODEL}"),
 ]  # fmt: skip
@@ -155,6 +157,25 @@ def test_what_contradicts_itself_is_pointed_out_and_its_remedy_works(
 
     assert hotpass(*remedy.split()[1:]).code == 0
     assert message not in hotpass("status").out
+
+
+def test_the_remedy_for_a_missing_alias_works_under_a_policy(hotpass: Hotpass, served: Store) -> None:
+    """Which has no promotion from Production to Production, nor knows how version 4 came there."""
+    production_without_alias(served.client)
+    served.client.transition_model_version_stage(MODEL, "4", "Production", archive_existing_versions=True)
+    Path("policies").mkdir()
+    Path("policies/leads.yaml").write_text(POLICY)
+
+    remarks = hotpass("status", "--json").json["models"][0]["remarks"]
+
+    remedy = next(one["remedy"] for one in remarks if "no alias production points there" in one["message"])
+    assert remedy == (
+        f"hotpass adopt {MODEL}; hotpass rollback {MODEL} --to-version 4 --stage Production --reason alias"
+    )
+    for command in remedy.split("; "):
+        ran = hotpass(*command.split()[1:])
+        assert ran.code == 0, ran
+    assert hotpass("status", "--json").json["models"][0]["remarks"] == []
 
 
 def test_several_in_production_by_policy_are_as_they_should_be(hotpass: Hotpass, sqlite_store: Store) -> None:
@@ -210,7 +231,7 @@ def test_status_asks_no_more_for_more_versions(
     assert requests() == before
 
 
-# --- history ---
+# --- history ------------------------------------------------------------------------------------------------
 
 
 def test_history_is_newest_first_with_all_that_happened(hotpass: Hotpass, served: Store) -> None:
@@ -266,6 +287,13 @@ def test_no_history_points_to_adopt(hotpass: Hotpass, sqlite_store: Store) -> No
     )
 
 
+def test_history_of_a_version_that_is_not_there(hotpass: Hotpass, served: Store) -> None:
+    ran = hotpass("history", MODEL, "--version", 9)
+    assert (ran.code, ran.out) == (2, "")
+    assert "model 'lead_scoring' has no version 9. It has: 4, 3, 2, 1" in ran.err
+    assert hotpass("history", MODEL, "--version", 4).out.startswith("No decision on version 4 is on record")
+
+
 def test_history_shows_adoptions(hotpass: Hotpass, sqlite_store: Store) -> None:
     make_version(sqlite_store, MODEL)
     sqlite_store.client.transition_model_version_stage(MODEL, "1", "Staging")
@@ -288,7 +316,7 @@ def test_history_shows_a_repair() -> None:
     )  # fmt: skip
 
 
-# --- audit verify ---
+# --- audit verify -------------------------------------------------------------------------------------------
 
 
 def edit_last_record(store: Store) -> str:

@@ -82,6 +82,8 @@ def history(
     """The decisions on a model, newest first."""
     with open_to_look(registry_uri, tracking_uri) as session:
         entries = session.history(model, version)
+        if version is not None and not entries:
+            session.registry.version(model, version)  # an unknown one is an error that names those that exist
     newest = entries[::-1][:limit]
     if as_json:
         output.print_json(

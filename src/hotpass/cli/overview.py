@@ -259,7 +259,9 @@ def _remarks(
             yield Remark(
                 f"alias {alias} points at version {pointed}, which {where}; "
                 + (f"{_numbered(holders)} in {stage}" if holders else f"no version is in {stage}"),
-                f"hotpass promote {model} {holders[-1] if holders else pointed} --to {stage}",
+                _point_at(by_version[holders[-1]], entries)
+                if holders
+                else f"hotpass promote {model} {pointed} --to {stage}",
             )
         if stage != ModelStage.PRODUCTION:
             continue
@@ -267,7 +269,7 @@ def _remarks(
             yield Remark(
                 f"{_numbered(holders)} in {stage}, and no alias {alias} points there, "
                 "so whoever serves by alias finds nothing",
-                f"hotpass promote {model} {holders[-1]} --to {stage}",
+                _point_at(by_version[holders[-1]], entries),
             )
         if len(holders) > 1 and _archives(entries, stage):
             others = [version for version in holders if version != (pointed or holders[-1])]
@@ -284,6 +286,16 @@ def _remarks(
             f"{'its stage' if len(unknown) == 1 else 'their stages'}",
             f"hotpass adopt {model}",
         )
+
+
+def _point_at(facts: VersionFacts, entries: Sequence[Entry]) -> str:
+    """What puts the alias of its stage on a version that stands there without. A promotion would be judged as
+    one from that stage to itself, which policies do not have; a rollback asks only that it was there before.
+    """
+    back = f"hotpass rollback {facts.model} --to-version {facts.version} --stage {facts.stage} --reason alias"
+    if current_stay(entries, facts) is None:
+        return f"hotpass adopt {facts.model}; {back}"
+    return back
 
 
 def _archives(entries: Sequence[Entry], stage: str) -> bool:
