@@ -74,7 +74,8 @@ def test_no_leads_are_no_mistake(hotpass: Hotpass, scored: pd.DataFrame) -> None
     ("words", "says"),
     [
         (["--model", "lead", "--output", "out.csv"], "Did you mean 'leads'?"),
-        (["--model", "leads", "--output", "out.doc"], "of a kind that is not known"),
+        (["--model", "leads", "--output", "out.doc"], "use .csv, .parquet, .pq, .xlsx"),
+        (["--model", "leads", "--output", "out.txt"], "does not say what to write; use .csv, .parquet"),
         (["--model", "leads", "--output", "there.csv"], "there.csv exists. Name another file, or allow it"),
         (["--model", "leads", "--output", "out.csv", "--version", "9"], "has no version 9. It has: 2, 1"),
         (

@@ -66,12 +66,12 @@ def score(
     quiet()
     if version is not None and stage is not None:
         raise CallError("--version and --stage both say which version to score with; give one of them.")
-    from hotpass.transform.tables import check_readable, format_of, refuse_existing
+    from hotpass.transform.tables import check_readable, format_of, output_format_of, refuse_existing
 
     # Before MLflow, which takes seconds: what is wrong with the files is said at once.
     check_readable(source)
     format_of(source)
-    format_of(target)
+    output_format_of(target)
     refuse_existing(target, force=force)
     from hotpass.ml import load_model
     from hotpass.plugins import create_manager

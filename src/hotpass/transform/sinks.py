@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from hotpass.errors import CallError
-from hotpass.transform.tables import format_of, refuse_existing
+from hotpass.transform.tables import format_of, output_format_of, refuse_existing
 
 Write = Callable[[pa.Table], None]
 
@@ -31,7 +31,7 @@ def open_sink(path: Path, *, force: bool = False, separator: str = ",") -> Itera
 
     Raises CallError where `path` exists (unless `force`), cannot be written, or cannot hold what it is given.
     """
-    kind = format_of(path)
+    kind = output_format_of(path)
     refuse_existing(path, force=force)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     opened = {"csv": _csv, "parquet": _parquet, "xlsx": _xlsx}[kind]

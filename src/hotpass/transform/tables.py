@@ -23,6 +23,9 @@ FORMATS = {
     ".xlsx": "xlsx",
 }
 
+#: What a file that is written may end with.
+OUTPUTS = (".csv", ".parquet", ".pq", ".xlsx")
+
 #: Cells of a CSV file that stand for a missing value: those that pandas takes by default. Training and
 #: scoring share the list, so that a cell means the same to both.
 MISSING = (
@@ -49,6 +52,13 @@ def format_of(path: Path) -> str:
     if found is None:
         raise CallError(f"{path} is of a kind that is not known; use {', '.join(FORMATS)}.")
     return found
+
+
+def output_format_of(path: Path) -> str:
+    """As `format_of`, for a file to be written: a name that says nothing of its format is refused."""
+    if path.suffix.lower() not in OUTPUTS:
+        raise CallError(f"{path} does not say what to write; use {', '.join(OUTPUTS)}.")
+    return format_of(path)
 
 
 def csv_shape(path: Path, encoding: str = "utf-8") -> CsvShape:
