@@ -313,3 +313,11 @@ def test_a_console_in_a_pipe_is_plain_and_wide(capsys: pytest.CaptureFixture[str
 )
 def test_plurals(count: int, noun: str, text: str) -> None:
     assert output.plural(count, noun) == text
+
+
+def test_the_command_is_a_module_too() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "hotpass", "history"], capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 2
+    assert "Missing argument 'MODEL'.\nTry `hotpass history --help`.\n" in ran.stderr
