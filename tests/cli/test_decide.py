@@ -276,7 +276,7 @@ def test_who_waits_for_another_promotion_is_told(
     assert re.match(r"waiting for a promotion by \S+ \(record [0-9a-f]{8}\) that is still open", ran.err)
 
 
-# --- mistakes ---
+# --- mistakes -----------------------------------------------------------------------------------------------
 
 MISTAKES = {
     "a model that is not there": (
@@ -318,16 +318,18 @@ MISTAKES = {
     ),
     "no database": (
         ["check", MODEL, 1, "--to", "Staging", "--registry-uri", "sqlite:///other.db"], 2,
-        "Error: there is no MLflow database at sqlite:///other.db. Train a model first, or name another with "
-        "--registry-uri, MLFLOW_REGISTRY_URI or MLFLOW_TRACKING_URI.\n",
+        "Error: there is no MLflow database at sqlite:///other.db (that is {here}/other.db). Train a model "
+        "first, or name another with --registry-uri, MLFLOW_REGISTRY_URI or MLFLOW_TRACKING_URI.\n",
     ),
     "a folder as database": (
         ["check", MODEL, 1, "--to", "Staging", "--registry-uri", "sqlite:///policies"], 2,
-        "Error: policies is not a SQLite database. Name another file in sqlite:///policies.\n",
+        "Error: policies (that is {here}/policies) is not a SQLite database. Name another file in "
+        "sqlite:///policies.\n",
     ),
     "another file as database": (
         ["check", MODEL, 1, "--to", "Staging", "--registry-uri", "sqlite:///policies/leads.yaml"], 2,
-        "Error: policies/leads.yaml is not a SQLite database. Name another file in "
+        "Error: policies/leads.yaml (that is {here}/policies/leads.yaml) is not a SQLite database. "
+        "Name another file in "
         "sqlite:///policies/leads.yaml.\n",
     ),
     "a database without a file": (
@@ -384,6 +386,7 @@ def test_a_mistake_is_one_clear_error(
 
     ran = hotpass(*words)
 
+    message = message.replace("{here}", str(Path.cwd()))
     assert (ran.out, ran.err, ran.code) == ("", message, code)
     assert stage_of(sqlite_store, 1) == "None"
 

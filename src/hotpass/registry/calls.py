@@ -269,11 +269,12 @@ def check_reachable(uri: str, *, create: bool = False) -> None:
             raise CallError(f"{uri} names no database file. Write sqlite:///FILE.")
         if not create and path != ":memory:" and not Path(path).exists():
             raise NotFound(
-                f"there is no MLflow database at {uri}. Train a model first, or name another with "
+                f"there is no MLflow database at {uri}{_absolute(path)}. Train a model first, or name "
+                "another with "
                 "--registry-uri, MLFLOW_REGISTRY_URI or MLFLOW_TRACKING_URI."
             )
         if path != ":memory:" and Path(path).exists() and not _is_sqlite(Path(path)):
-            raise CallError(f"{path} is not a SQLite database. Name another file in {uri}.")
+            raise CallError(f"{path}{_absolute(path)} is not a SQLite database. Name another file in {uri}.")
     elif scheme.split("+")[0] in ("postgresql", "mysql", "mssql"):
         import sqlalchemy
 
@@ -288,6 +289,11 @@ def check_reachable(uri: str, *, create: bool = False) -> None:
             raise RegistryError(f"cannot connect to {masked(uri)}: {said}") from None
     elif scheme in ("http", "https"):
         _check_server(uri)
+
+
+def _absolute(path: str) -> str:
+    """Where a relative path leads, for messages: it depends on the folder that one is in."""
+    return "" if Path(path).is_absolute() else f" (that is {Path(path).absolute()})"
 
 
 def _is_sqlite(file: Path) -> bool:
