@@ -321,6 +321,12 @@ def test_the_head_of_a_ledger_that_is_gone_is_a_finding(sqlite_store: Store) -> 
 # --- a ledger as a whole ------------------------------------------------------------------------------------
 
 
+def test_the_experiments_say_whose_they_are(sqlite_store: Store, chain: list[Entry]) -> None:
+    for name in ("hotpass-ledger", "hotpass-ledger/leads"):
+        tags = sqlite_store.client.get_experiment_by_name(name).tags
+        assert "Kept by Hotpass; do not edit." in tags["mlflow.note.content"]
+
+
 @pytest.mark.parametrize("name", ["hotpass-ledger/leads", "hotpass-ledger"])
 def test_a_deleted_experiment_is_a_finding_that_names_what_restores_it(
     sqlite_store: Store, chain: list[Entry], name: str

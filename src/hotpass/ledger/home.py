@@ -28,6 +28,10 @@ from hotpass.ledger.record import (
 from hotpass.registry.calls import as_ledger_error, call
 
 ROOT = "hotpass-ledger"
+_ABOUT_ROOT = (
+    "Where the ledger of each model starts. The decisions are in the experiments hotpass-ledger/MODEL. "
+    "Kept by Hotpass; do not edit."
+)
 TAG_GENESIS = "hotpass.genesis"
 
 
@@ -78,7 +82,7 @@ class Home:
             return
         from mlflow.entities import ExperimentTag
 
-        root = self._experiment_named(ROOT, [])
+        root = self._experiment_named(ROOT, [ExperimentTag("mlflow.note.content", _ABOUT_ROOT)])
         genesis = self._create_run(root, f"start of the ledger of {self.model}", {"hotpass.kind": "genesis"})
         self._finish(genesis, "FINISHED", None)
         tags = [
