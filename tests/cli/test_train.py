@@ -111,7 +111,7 @@ def test_few_leads_are_noted(hotpass: Hotpass, leads: Path) -> None:
         (["--target", "won", "--estimator", "magic"], "no plugin knows an estimator 'magic'"),
         (["--target", "branch"], "must say of each lead whether it was won"),
         (["--target", "won", "--input", "none.csv"], "none.csv does not exist"),
-        (["--target", "won", "--validation-size", "2"], "validation_size is 2.0"),
+        (["--target", "won", "--validation-size", "2"], "--validation-size is 2; give"),
         (["--target", "won", "--model", "a/b"], "is not a name for a model"),
         (["--target", "won", "--plugins", "nowhere"], "plugin folder nowhere does not exist"),
         ([], "Missing option '--target'"),
@@ -131,3 +131,38 @@ def test_a_store_that_is_not_there_is_exit_4(hotpass: Hotpass, leads: Path) -> N
     ran = hotpass("train", "--input", leads, "--target", "won", "--tracking-uri", uri, "--registry-uri", uri)
     assert ran.code == 4
     assert "hunter2" not in ran.err + ran.out
+
+
+WRONG_BEFORE = {
+    "a file in the way of the metrics": (
+        ["--metrics-path", "leads.csv/metrics.json"], "cannot be written: {here}/leads.csv is not a folder"
+    ),
+    "a share of nothing": (["--validation-size", "0"], "--validation-size is 0; give the share to judge by"),
+    "a share of all": (["--validation-size", "1"], "--validation-size is 1; give the share to judge by"),
+    "a name that no model can have": (["--model", "a/b"], "'a/b' is not a name for a model"),
+    "a threshold of unknown direction": (
+        ["--threshold", "lift=2"], "--threshold: whether a higher lift is better is not known"
+    ),
+    "a threshold that is no number": (
+        ["--threshold", "roc_auc=nan"], "--threshold: the limit of roc_auc is nan, not a finite number"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG_BEFORE.values(), ids=WRONG_BEFORE)
+def test_what_is_wrong_is_said_before_anything_is_trained(
+    hotpass: Hotpass, leads: Path, words: list[str], said: str
+) -> None:
+    ran = hotpass("train", "--input", leads, "--target", "won", "--model", "leads", *words)
+    assert (ran.code, said.format(here=Path.cwd()) in ran.err) == (2, True), ran.err
+    assert mlflow.search_runs(search_all_experiments=True).empty
+
+
+def test_a_folder_for_artifacts_that_cannot_be_written_is_said_before_anything_is_trained(
+    hotpass: Hotpass, leads: Path
+) -> None:
+    experiment = mlflow.create_experiment("elsewhere", str(Path("leads.csv/runs").absolute()))
+    ran = hotpass("train", "--input", leads, "--target", "won", "--experiment", "elsewhere")
+    assert ran.code == 2, ran
+    assert "the files of runs in experiment 'elsewhere' cannot be written to" in ran.err
+    assert mlflow.search_runs([experiment]).empty

@@ -93,6 +93,21 @@ def train(
     quiet()
     thresholds = {name: _number(name, value) for name, value in _pairs("--threshold", threshold).items()}
     tags = _pairs("--tag", tag)
+    if not 0 < validation_size < 1:
+        raise CallError(
+            f"--validation-size is {validation_size:g}; give the share to judge by, for example 0.2."
+        )
+    # Before MLflow, which takes seconds, and long before a model is trained for nothing.
+    from hotpass.ml.registration import check_name
+    from hotpass.ml.thresholds import read_thresholds
+    from hotpass.ml.writable import check_writable
+    from hotpass.transform.tables import check_readable
+
+    read_thresholds(thresholds, "--threshold")
+    check_name(model)
+    check_readable(source)
+    if metrics_path is not None:
+        check_writable(metrics_path)
     with output.console(stderr=True).status(f"Training {estimator} on {source} …"):
         from hotpass.ml import MLflowConfig, init_mlflow
         from hotpass.plugins import create_manager

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotpass.errors import CallError, RegistryError, mask
+from hotpass.ml.writable import check_writable
 from hotpass.registry.calls import call, require_mlflow
 from hotpass.settings import DEFAULT_TRACKING_URI, uris
 
@@ -85,6 +86,7 @@ def init_mlflow(config: MLflowConfig | None = None) -> str:
     ):  # else MLflow derives it, and goes on deriving it when the tracking URI changes
         mlflow.set_registry_uri(registry_uri)
     experiment = call("open the experiment", _ensure_experiment, config)
+    _check_artifacts(experiment)
     call("open the experiment", mlflow.set_experiment, experiment_id=experiment.experiment_id)
     return str(experiment.experiment_id)
 
@@ -141,6 +143,19 @@ def _ensure_experiment(config: MLflowConfig) -> Any:
             f"--experiment-id {found.experiment_id}`, or name another with MLFLOW_EXPERIMENT_NAME."
         )
     return found
+
+
+def _check_artifacts(experiment: Any) -> None:
+    """Raises CallError where the files of runs are kept on this machine, in a place that cannot be written.
+    """
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
+
+    where = str(experiment.artifact_location)
+    if is_local_uri(where):
+        check_writable(
+            Path(local_file_uri_to_path(where)), f"the files of runs in experiment {experiment.name!r}"
+        )
 
 
 def connect(tracking_uri: str | None = None, registry_uri: str | None = None) -> MlflowRegistry:

@@ -50,7 +50,7 @@ def choose_format(
             return Format("cloudpickle")
         raise CallError(
             f"{type(model).__name__} cannot be stored in MLflow's safe format (skops): {error}\n"
-            "Functions and classes must stand at the top level of a module. Or opt in to "
+            "Functions and classes must stand at the top level of a module. Or opt in, in Python, with "
             "allow_cloudpickle=True; whoever loads such a model runs whatever its file says."
         ) from error
     unknown = sorted(needed - TRUSTED_TYPES - set(trusted_types))
@@ -61,7 +61,8 @@ def choose_format(
     raise CallError(
         f"{type(model).__name__} holds types outside the reviewed list: {', '.join(unknown)}.\n"
         f"If you have looked at them, name them: trusted_types={unknown!r}; the same goes for loading. Or "
-        "opt in to allow_cloudpickle=True; whoever loads such a model runs whatever its file says."
+        "opt in, in Python, with allow_cloudpickle=True; whoever loads such a model runs whatever "
+        "its file says."
     )
 
 
@@ -85,8 +86,8 @@ def load_folder(
     if not allow_cloudpickle:
         raise CallError(
             f"{name} is stored with {stored_as}, so loading it runs whatever its file says. It was not "
-            "loaded. If you trust whoever registered it, pass allow_cloudpickle=True (hotpass score "
-            "--allow-cloudpickle); or train it again: the default format is safe."
+            "loaded. If you trust whoever registered it, opt in: hotpass score --allow-cloudpickle, or "
+            "allow_cloudpickle=True in Python. Or train it again: the default format is safe."
         )
     if os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "").lower() in _REFUSED:
         raise CallError(

@@ -18,13 +18,16 @@ class Limit(NamedTuple):
     high: float | None
 
 
-def read_thresholds(thresholds: Mapping[str, Any] | None) -> tuple[Limit, ...]:
+def read_thresholds(
+    thresholds: Mapping[str, Any] | None, called: str = "metric_thresholds"
+) -> tuple[Limit, ...]:
     """`{"roc_auc": 0.7, "log_loss": {"at_most": 0.5}}` as limits.
 
     A bare number is the least value of a metric that is better when higher, and the most of one that is
-    better when lower. Raises CallError where that is not known, and for a limit that is not a finite number.
+    better when lower. Raises CallError where that is not known, and for a limit that is not a finite number;
+    `called` is what its caller knows the thresholds by.
     """
-    return tuple(_limit(str(metric), given) for metric, given in (thresholds or {}).items())
+    return tuple(_limit(str(metric), given, called) for metric, given in (thresholds or {}).items())
 
 
 def missed(metrics: Mapping[str, float], limits: tuple[Limit, ...]) -> list[str]:
@@ -51,28 +54,28 @@ def missed(metrics: Mapping[str, float], limits: tuple[Limit, ...]) -> list[str]
     return reasons
 
 
-def _limit(metric: str, given: Any) -> Limit:
+def _limit(metric: str, given: Any, called: str) -> Limit:
     if isinstance(given, Mapping):
         unknown = sorted(set(given) - {"at_least", "at_most"})
         if unknown or not given:
             raise CallError(
-                f"metric_thresholds: {metric} takes at_least and at_most, not "
-                f"{', '.join(unknown) or 'nothing'}."
+                f"{called}: {metric} takes at_least and at_most, not {', '.join(unknown) or 'nothing'}."
             )
-        return Limit(metric, _number(metric, given.get("at_least")), _number(metric, given.get("at_most")))
-    number = _number(metric, given)
+        low, high = (_number(metric, given.get(side), called) for side in ("at_least", "at_most"))
+        return Limit(metric, low, high)
+    number = _number(metric, given, called)
     if number is None:
-        raise CallError(f"metric_thresholds: {metric} is None. Give a number, or leave it out.")
+        raise CallError(f"{called}: {metric} is None. Give a number, or leave it out.")
     higher = higher_is_better(metric)
     if higher is None:
         raise CallError(
-            f"metric_thresholds: whether a higher {metric} is better is not known. Say it: "
-            f"{{{metric!r}: {{'at_least': {number}}}}} or {{'at_most': {number}}}."
+            f"{called}: whether a higher {metric} is better is not known. Say it, in Python: "
+            f"metric_thresholds={{{metric!r}: {{'at_least': {number}}}}} or {{'at_most': {number}}}."
         )
     return Limit(metric, number, None) if higher else Limit(metric, None, number)
 
 
-def _number(metric: str, value: Any) -> float | None:
+def _number(metric: str, value: Any, called: str) -> float | None:
     if value is None:
         return None
     try:
@@ -80,5 +83,5 @@ def _number(metric: str, value: Any) -> float | None:
     except (TypeError, ValueError):
         number = float("nan")
     if isinstance(value, bool | str) or not is_finite(number):
-        raise CallError(f"metric_thresholds: the limit of {metric} is {value!r}, not a finite number.")
+        raise CallError(f"{called}: the limit of {metric} is {value!r}, not a finite number.")
     return number

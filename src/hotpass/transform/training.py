@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotpass.errors import CallError, PluginError, TrainingRejected
+from hotpass.ml.registration import check_name
 from hotpass.ml.thresholds import missed, read_thresholds
+from hotpass.ml.writable import check_writable
 from hotpass.plugins import create_manager
 from hotpass.policy.discovery import plugin_folders
 from hotpass.requests import TrainingRequest, TrainingResult
@@ -67,6 +69,10 @@ def train_lead_scoring_model(
     a model that misses a threshold (logged, not registered); RegistryError.
     """
     limits = read_thresholds(metric_thresholds)
+    if enable_mlflow:
+        check_name(mlflow_model_name)
+    if metrics_path is not None:
+        check_writable(Path(metrics_path))
     request = TrainingRequest(
         dataset, target_column, feature_columns, estimator, validation_size, random_state
     )
@@ -107,10 +113,13 @@ def write_metrics(result: TrainingResult, path: Path) -> None:
         "target": result.target_column,
         "warnings": list(result.warnings),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(body, indent=2, default=str) + "\n", encoding="utf-8")
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(body, indent=2, default=str) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise CallError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _log(result: TrainingResult, *, metadata: Mapping[str, Any] | None, **options: Any) -> TrainingResult:
