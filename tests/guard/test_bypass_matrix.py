@@ -52,7 +52,12 @@ VARIANTS = [
 
 @contextmanager
 def guarded(
-    folder: Path, template: Path, postgres: Postgres | None, auth: bool, workspaces: bool
+    folder: Path,
+    template: Path,
+    postgres: Postgres | None,
+    auth: bool,
+    workspaces: bool,
+    thorough: bool = True,
 ) -> Iterator[Matrix]:
     """A guarded server with the setting made, and, on PostgreSQL, a second one on the same database."""
     how = How(
@@ -82,7 +87,7 @@ def guarded(
         find_ledgers(engine, setting)
         yield Matrix(
             server.uri, engine, server.artifacts, setting, key_file=server.key_file, auth=auth,
-            second=second.uri if second else None,
+            second=second.uri if second else None, thorough=thorough,
         )  # fmt: skip
 
 
@@ -105,12 +110,15 @@ def _approver(server: Guarded, workspace: str | None) -> Any:
     return approve
 
 
+@pytest.mark.timeout(1200)  # a minute, unless the machine has much else to do
 @pytest.mark.parametrize(("kind", "auth", "workspaces"), VARIANTS)
 def test_no_way_around(
     kind: str, auth: bool, workspaces: bool, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     postgres = request.getfixturevalue("postgres_server") if kind == "postgres" else None
-    with guarded(tmp_path, request.getfixturevalue("_template"), postgres, auth, workspaces) as matrix:
+    thorough = request.node.get_closest_marker("slow") is not None
+    template = request.getfixturevalue("_template")
+    with guarded(tmp_path, template, postgres, auth, workspaces, thorough) as matrix:
         outcomes = list(matrix.run(ATTACKS))
         wrong = [found for found in outcomes if found.unexpected or found.breaches]
         assert not wrong, told(wrong, len(outcomes))
@@ -145,6 +153,7 @@ def test_every_route_that_writes_is_attacked_or_explained(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_without_a_guard_the_attacks_work(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The matrix bites: what it finds nothing of on a guarded server, it finds on MLflow's own."""
     (tmp_path / "policies").mkdir()

@@ -54,10 +54,6 @@ def runs() -> Iterator[Attack]:
             "log-inputs",
             lambda b: {"run_id": b.run_id, "datasets": [_dataset("validation")]},
         ),
-        "outputs": (
-            "outputs",
-            lambda b: {"run_id": b.run_id, "models": [{"model_id": b.model_id or "m-1", "step": 1}]},
-        ),
         "a model": (
             "log-model",
             lambda b: {
@@ -74,10 +70,18 @@ def runs() -> Iterator[Attack]:
                 "POST",
                 f"{RUNS}/{path}",
                 lambda s, body=body, behind=behind: body(behind(s)),
-                # MLflow's auth asks after the model of an output, and MLflow keeps the first of two inputs.
-                expect=REFUSED if what == "outputs" else DENIED,
-                bites=what != "inputs of the same name" or who == "of a run",
+                bites=what != "inputs of the same name" or who == "of a run",  # MLflow keeps the first
             )
+    for who, behind in FROZEN.items():
+        yield rest(
+            f"run {who}: outputs",
+            "POST",
+            f"{RUNS}/outputs",
+            lambda s, behind=behind: {
+                "run_id": behind(s).run_id,
+                "models": [{"model_id": s.of(s.fresh).model_id, "step": 1}],
+            },
+        )
     yield rest(
         "run in Staging: its tag taken away",
         "POST",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hotpass.ledger.record import TAG_SEQ, Actor, Kind, Record, split
-from support.bypass.attack import ANYTHING, DENIED, REFUSED, Attack, Caller, rest
+from support.bypass.attack import ANYTHING, DENIED, Attack, Caller, rest
 from support.bypass.evidence import metric, now
 from support.bypass.setting import Setting
 from support.guarded import Answer
@@ -43,7 +43,6 @@ def edited() -> Iterator[Attack]:
             "log-inputs",
             {"datasets": [{"dataset": {"name": "x", "digest": "1", "source_type": "local", "source": "{}"}}]},
         ),
-        "outputs": ("outputs", {"models": [{"model_id": "m-" + "1" * 32, "step": 0}]}),
         "a model": (
             "log-model",
             {"model_json": '{"artifact_path": "x", "flavors": {}, "utc_time_created": "t", "run_id": "r"}'},
@@ -59,9 +58,17 @@ def edited() -> Iterator[Attack]:
                 "POST",
                 f"{RUNS}/{path}",
                 lambda s, run=run, body=body: {"run_id": run(s), **body},
-                expect=REFUSED if what == "outputs" else DENIED,  # MLflow's auth asks after the model
                 bites=what != "its link" or where == "the last record",  # a param is logged once
             )
+        yield rest(
+            f"ledger, {where}: outputs",
+            "POST",
+            f"{RUNS}/outputs",
+            lambda s, run=run: {
+                "run_id": run(s),
+                "models": [{"model_id": s.of(s.fresh).model_id, "step": 0}],
+            },
+        )
         yield rest(
             f"ledger, {where}: restored",
             "POST",

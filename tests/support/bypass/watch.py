@@ -24,6 +24,9 @@ from hotpass.ledger.record import (
 from hotpass.ledger.seal import TAG_SEAL, Seal
 from support.bypass.view import PROMPT, Rows, View, marks
 
+#: Where MLflow says a prompt's version comes from; it takes nothing else for a prompt.
+PROMPT_SOURCES = frozenset({"dummy-source", "prompt-template"})
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -96,7 +99,15 @@ class Watch:
 def _without_prompts(before: View, after: View) -> View:
     """`after` without prompts that are new: a prompt is no model, and passes."""
     known = {key[2] for key in before.serves} | {key[2] for key in before.marks if key[0] == "model tag"}
-    prompts = {key[2] for key in after.marks if key[0] == "model tag" and key[3] == PROMPT} - known
+    marked = {
+        key[2]
+        for key, row in after.marks.items()
+        if key[0] == "model tag" and key[3] == PROMPT and row == ("true",)
+    }
+    models = {
+        key[2] for key, row in after.serves.items() if key[0] == "version" and row[1] not in PROMPT_SOURCES
+    }
+    prompts = marked - models - known
     return replace(
         after,
         serves={key: row for key, row in after.serves.items() if key[2] not in prompts},
