@@ -18,6 +18,9 @@ from hotpass.settings import unmatched_rule
 #: The scheme's prefix that makes a guarded store out of a plain one: `hotpass+sqlite:///mlflow.db`.
 PREFIX = "hotpass+"
 
+#: The databases that MLflow knows, by the schemes of their URIs.
+DATABASES = ("postgresql", "mysql", "sqlite", "mssql")
+
 OBSERVE = "HOTPASS_GUARD_OBSERVE"
 AUTH = "HOTPASS_GUARD_AUTH"
 KEY_FILE = "HOTPASS_GUARD_KEY_FILE"
@@ -70,9 +73,7 @@ class GuardSettings:
 
 def check_guardable(uri: str) -> None:
     """Raises CallError for a store that is no database: what it holds can be changed past any server."""
-    from mlflow.store.db.db_types import DATABASE_ENGINES
-
-    if uri.partition("://")[0].partition("+")[0] not in DATABASE_ENGINES:
+    if uri.partition("://")[0].partition("+")[0] not in DATABASES:
         raise CallError(
             f"{masked(uri)} cannot be guarded, since it is no database. Take sqlite:///mlflow.db, or a "
             "PostgreSQL or MySQL database; `mlflow migrate-filestore` moves a folder of files into one."

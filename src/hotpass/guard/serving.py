@@ -4,6 +4,7 @@ here: what fails in a worker fails in each of them, and again in those that repl
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
@@ -108,7 +109,8 @@ def serve(serving: Serving, given: Mapping[str, str], say: Callable[[str], None]
     from guarding: PolicyError, PluginError, CallError, RegistryError; and RegistryError for a server that
     ended by itself.
     """
-    require_mlflow()
+    if importlib.util.find_spec("mlflow") is None:
+        require_mlflow()  # says how to install it; to import it takes seconds, and nothing here needs it
     settings = serving.environment()
     os.environ.update(settings)
     guard, key_is_new = preflight(serving)
