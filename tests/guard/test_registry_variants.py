@@ -30,9 +30,9 @@ def caseless(sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             )
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as db:
         db.execute("REINDEX")
-    from hotpass.guard import registry_store
+    from hotpass.guard import registry_view
 
-    monkeypatch.setattr(registry_store, "_EXACT", ("postgresql",))
+    monkeypatch.setattr(registry_view, "_EXACT", ("postgresql",))
     return guarded_client(sqlite_store, tmp_path)
 
 

@@ -12,18 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.entities.model_registry.model_version_stages import (
     DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS,
-    STAGE_DELETED_INTERNAL,
     get_canonical_stage,
 )
 from mlflow.exceptions import MlflowException
-from mlflow.store.model_registry.dbmodels.models import (
-    SqlModelVersion,
-    SqlRegisteredModel,
-    SqlRegisteredModelTag,
-)
-from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow.store.model_registry.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
 from mlflow.utils.validation import (
     _validate_model_alias_name,
@@ -36,38 +30,30 @@ from hotpass.guard.engine_calls import EngineCalls
 from hotpass.guard.known_methods import check_known
 from hotpass.guard.known_registry_methods import REGISTRY_METHODS
 from hotpass.guard.refusals import refusal, told_to_mlflow
-from hotpass.guard.registry_rules import VersionState
-from hotpass.guard.sessions import JoinedSessions
+from hotpass.guard.registry_view import RegistryView
 from hotpass.guard.spelling import folded
-from hotpass.guard.standing import Standing
-from hotpass.registry.convert import version_facts
+from hotpass.guard.who import actor_of_request
+from hotpass.people import REGISTERED_BY_TAG
 from hotpass.stages import alias_of, canonical
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Query, Session
+    from sqlalchemy.orm import Session
 
     from hotpass.guard.core import Guard
 
 T = TypeVar("T")
-#: Databases that take two texts for equal only where they are.
-_EXACT = ("sqlite", "postgresql")
 
 
-class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
+class GuardedRegistryStore(RegistryView):
     """The guarded registry store of a server without workspaces."""
-
-    ManagedSessionMaker: Any
 
     def __init__(self, guard: Guard, db_uri: str, read_db_uri: str | None = None) -> None:
         """`db_uri` is plain. Raises CallError where MLflow's store has methods that Hotpass does not know."""
         check_known(type(self), REGISTRY_METHODS)
         # MLflow 3.12 has no replicas to read from, and no such argument.
         super().__init__(db_uri, **({"read_db_uri": read_db_uri} if read_db_uri else {}))
-        self._guard = guard
+        self._look_through(guard)
         self._engine_calls = EngineCalls(guard)
-        self._standing = Standing(guard)
-        self._sessions = JoinedSessions(self.ManagedSessionMaker)
-        self.ManagedSessionMaker = self._sessions
 
     # --- promotions -----------------------------------------------------------------------------------------
 
@@ -309,65 +295,20 @@ class GuardedRegistryStore(SqlAlchemyStore):  # type: ignore[misc]
         local_model_path: str | None = None,
         model_id: str | None = None,
     ) -> Any:
-        model = self._reached(name)
+        """With MLflow's auth, the version says who registered it, in a tag that nobody else can write."""
+        model, prompt = self._reached(name), False
         if model is not None and tags:
             with self._sessions.joined() as session:
                 prompt = rules.is_prompt(self._model_tags(session, model))
             tags = rules.without_ours(tags, prompt=prompt)
+        actor = actor_of_request()
+        if model is not None and actor.authenticated and not prompt:
+            tags = [*(tags or ()), ModelVersionTag(REGISTERED_BY_TAG, actor.name)]
         return super().create_model_version(
             name, source, run_id, tags, run_link, description, local_model_path, model_id
         )
 
-    # --- what the rules need to know ------------------------------------------------------------------------
-
-    def _reached(self, name: Any) -> str | None:
-        """The model's name as the database has it, where it is in reach; else None."""
-        if not isinstance(name, str):
-            return None  # MLflow refuses it
-        stored = self._as_stored(name)
-        with told_to_mlflow():
-            return stored if self._guard.covers(stored) else None
-
-    def _as_stored(self, name: str) -> str:
-        """MySQL and SQL Server find a model by other spellings of its name too."""
-        if self._get_dialect() in _EXACT:
-            return name
-        with self._sessions.joined() as session:
-            found = self._rows(session, name).first()
-            return name if found is None else str(found.name)
-
-    def _rows(self, session: Session, model: str) -> Query[Any]:
-        found: Query[Any] = self._get_query(session, SqlRegisteredModel).filter(
-            SqlRegisteredModel.name == model
-        )
-        return found
-
-    def _model_tags(self, session: Session, model: str) -> dict[str, str]:
-        tags = self._get_query(session, SqlRegisteredModelTag).filter(SqlRegisteredModelTag.name == model)
-        return {tag.key: tag.value for tag in tags}
-
-    def _state(self, session: Session, model: str, version: int) -> VersionState:
-        """Raises MlflowException for a version that does not exist."""
-        facts = version_facts(self.get_model_version(model, version))
-        return VersionState(facts, self._standing.frozen_version(model, version, session.connection()))
-
-    def _states(self, session: Session, model: str) -> list[VersionState]:
-        """All versions. Not by MLflow's search: one with the tag of prompts hides all the others from it."""
-        numbers = self._get_query(session, SqlModelVersion).filter(
-            SqlModelVersion.name == model, SqlModelVersion.current_stage != STAGE_DELETED_INTERNAL
-        )
-        return [self._state(session, model, row.version) for row in numbers.order_by(SqlModelVersion.version)]
-
-    def _is_prompt(self, session: Session, model: str, state: VersionState) -> bool:
-        """Whether it is a version of a genuine prompt: both must say so, since a model may not have become
-        one.
-        """
-        return rules.is_prompt(state.facts.tags) and rules.is_prompt(self._model_tags(session, model))
-
-    def _all_prompts(self, session: Session, model: str, states: list[VersionState]) -> bool:
-        return rules.is_prompt(self._model_tags(session, model)) and all(
-            rules.is_prompt(state.facts.tags) for state in states
-        )
+    # --- checking -------------------------------------------------------------------------------------------
 
     def _unless(
         self,
