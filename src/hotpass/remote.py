@@ -2,7 +2,8 @@
 
 Whether a server has a guard shows in its first answer: a guard puts a header into all of its answers, and
 what comes without it comes from a plain MLflow server, or from something before it. Both is remembered for
-the process. A plain server costs one request for that, and the client then does the work itself.
+the process. So the first question is one that a client without a guard has to ask anyway, what the registry
+knows of the model: it costs a plain server nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ _guarded: dict[str, bool] = {}
 
 #: What another try can mend. Not 500: the guard says there what broke.
 RETRIED = frozenset({408, 429, 502, 503, 504})
+#: Where MLflow says what it knows of a model.
+MODEL_PATH = "/api/2.0/mlflow/registered-models/get"
 
 _KINDS: Mapping[str, type[HotpassError]] = {
     kind.__name__: kind for kind in (ArtifactsChanged, CallError, LedgerError, NotFound, RegistryError)
@@ -67,6 +70,7 @@ class Remote:
     ) -> None:
         """`actor` is who the client says to be, `local` the policies that a guard makes irrelevant."""
         self.uri = registry.uri
+        self._registry = registry
         self._credentials: Callable[[], Any] = registry.store.get_host_creds
         self._actor = actor
         self._local = local
@@ -142,28 +146,44 @@ class Remote:
         """The guard's answer; None where there is no guard. With a `key` (one is made up for "") it is
         carried out once, however often it has to be sent.
         """
+        model = (params or body or {}).get("model")
+        if self.found is None and model is not None:
+            self._find(str(model))
         if self.found is False:
             return None
-        from mlflow.utils.rest_utils import http_request
-
         headers = {ACTOR_HEADER: quote(self._actor, safe="")}
         if key is not None:
             headers[KEY_HEADER] = key or uuid.uuid4().hex
         sent = {"params": params} if params else {"json": body} if body is not None else {}
+        answer = self._send(method, f"{PATH}/{route}", extra_headers=headers, **sent)
+        return self._read(answer) if self.found else None
+
+    def _find(self, model: str) -> None:
+        """Asks what the registry knows of `model`, for the header of the answer. A plain server's answer is
+        given to the registry, which has to ask that next.
+        """
+        answer = self._send("GET", MODEL_PATH, params={"name": model})
+        if not self.found and answer.status_code == 200:
+            self._registry.was_told(model, answer.json())
+
+    def _send(self, method: str, path: str, **sent: Any) -> Any:
+        """The server's answer; from then on it is known whether there is a guard."""
+        from mlflow.utils.rest_utils import http_request
+
         answer = call(
-            f"ask the guard at {self.uri}", http_request, self._credentials(), f"{PATH}/{route}", method,
-            retry_codes=RETRIED, raise_on_status=False, extra_headers=headers, **sent,
+            f"ask the guard at {self.uri}", http_request, self._credentials(), path, method,
+            retry_codes=RETRIED, raise_on_status=False, **sent,
         )  # fmt: skip
         if answer.status_code == 401:
             raise RegistryError(
                 f"the server at {masked(self.uri)} does not know who you are (HTTP 401). Set "
                 "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
             )
-        if GUARD_HEADER not in answer.headers:
+        if GUARD_HEADER in answer.headers:
+            _guarded[self.uri] = True
+        else:
             self._no_guard(answer.status_code)
-            return None
-        _guarded[self.uri] = True
-        return self._read(answer)
+        return answer
 
     def _no_guard(self, status: int) -> None:
         """Remembers that there is none. Raises RegistryError where the answer says nothing about that."""

@@ -121,8 +121,7 @@ def test_requests_of_a_gated_promotion(
         subprocess.run([sys.executable, "-c", code, store.uri, "3", tests], check=True)
         found["cold"] = list(proxy.requests)
     lines = ["HTTP requests of a promotion to Production with eight gates and a champion:"]
-    # One of the cold ones asks whether the server has a guard.
-    for name, target in (("cold", 16), ("warm", 12)):
+    for name, target in (("cold", 15), ("warm", 12)):
         count = len(found[name])
         lines.append(
             f"  {name}: {count} (target: at most {target} - {'met' if count <= target else 'MISSED'})"

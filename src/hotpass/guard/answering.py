@@ -129,16 +129,18 @@ def _refused(error: HotpassError) -> tuple[int, dict[str, Json]]:
 
 
 def signed(response: Response, prefix: str) -> Response:
-    """Says in every answer below `prefix` that there is a guard, also where none of its routes gave it."""
+    """Says in every answer that there is a guard, MLflow's own included, so that a client finds it by what
+    it asks first; below `prefix` an error is JSON also where none of the routes gave it.
+    """
     from flask import json, request
 
-    if request.path == prefix or request.path.startswith(f"{prefix}/"):
-        response.headers[GUARD_HEADER] = HOTPASS
-        if response.status_code >= 400 and not response.is_json:
-            code = _CODES.get(response.status_code, "BAD_REQUEST")
-            message = _PLAIN.get(response.status_code, response.status)
-            response.set_data(json.dumps({"error_code": code, "message": message}))
-            response.content_type = "application/json"
+    response.headers[GUARD_HEADER] = HOTPASS
+    ours = request.path == prefix or request.path.startswith(f"{prefix}/")
+    if ours and response.status_code >= 400 and not response.is_json:
+        code = _CODES.get(response.status_code, "BAD_REQUEST")
+        message = _PLAIN.get(response.status_code, response.status)
+        response.set_data(json.dumps({"error_code": code, "message": message}))
+        response.content_type = "application/json"
     return response
 
 

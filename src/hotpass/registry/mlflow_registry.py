@@ -10,6 +10,7 @@ import contextlib
 import copy
 import difflib
 import logging
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,11 @@ from hotpass.registry.filters import name_is
 from hotpass.registry.port import ModelFacts, Moved
 from hotpass.registry.representation import Representation, TaggedStages, representation_of
 from hotpass.stages import is_native
+from hotpass.verdicts import Json
 
 PAGE = 1000
+#: Seconds for which an answer that somebody else got is as good as one's own.
+TOLD = 2.0
 
 
 class MlflowRegistry:
@@ -65,13 +69,14 @@ class MlflowRegistry:
         self._experiments: set[str] = set()
         self._model_files: dict[str, ModelFile | None] = {}
         self._logged: dict[str, LoggedModelFacts] = {}  # as last read
+        self._told: dict[str, tuple[Any, float]] = {}  # answers that nobody has used yet, and when they came
 
     def fresh(self) -> MlflowRegistry:
         """The same stores, opened as they are, with nothing remembered of what they hold. For a server, where
         what was read for one request must not decide the next.
         """
         twin = copy.copy(self)
-        twin._experiments, twin._model_files, twin._logged = set(), {}, {}
+        twin._experiments, twin._model_files, twin._logged, twin._told = set(), {}, {}, {}
         return twin
 
     @property
@@ -82,7 +87,9 @@ class MlflowRegistry:
 
     def model(self, name: str) -> ModelFacts:
         try:
-            found = call(f"read model {name!r}", self.store.get_registered_model, name)
+            found = self._just_told(name)
+            if found is None:
+                found = call(f"read model {name!r}", self.store.get_registered_model, name)
         except NotFound:
             raise self._unknown_model(name) from None
         aliases = {alias: int(version) for alias, version in (found.aliases or {}).items()}
@@ -96,6 +103,22 @@ class MlflowRegistry:
             self._representation = representation_of(self.store, found.latest_versions[0])
         workspace = getattr(found, "workspace", None) or "default"
         return ModelFacts(name, dict(found.tags or {}), aliases, newest, workspace, found._is_prompt())
+
+    def was_told(self, name: str, answer: Json) -> None:
+        """Takes a server's answer to the question for model `name` that somebody else asked just now; the
+        next question for it is answered by that.
+        """
+        from mlflow.entities.model_registry import RegisteredModel
+        from mlflow.protos.model_registry_pb2 import GetRegisteredModel
+        from mlflow.utils.proto_json_utils import parse_dict
+
+        said = GetRegisteredModel.Response()
+        parse_dict(answer, said)
+        self._told[name] = RegisteredModel.from_proto(said.registered_model), time.monotonic()
+
+    def _just_told(self, name: str) -> Any:
+        found, at = self._told.pop(name, (None, 0.0))
+        return found if time.monotonic() - at < TOLD else None
 
     def model_names(self) -> Iterator[str]:
         token = None
