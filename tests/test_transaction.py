@@ -366,6 +366,25 @@ class TestRecheckUnderTheLock:
         assert not thread.is_alive()
 
 
+def test_a_database_that_shows_the_past_by_default(postgres_store: Store) -> None:
+    """With such a default (it is MySQL's) a transaction would read what was so before it got the lock."""
+    from sqlalchemy import text
+
+    version = make_version(postgres_store, "leads", metrics=GOOD)
+    session = connect(postgres_store)
+    engine = session.registry.store.engine
+    with engine.begin() as connection:
+        name = connection.execute(text("SELECT current_database()")).scalar()
+        connection.execute(
+            text(f'ALTER DATABASE "{name}" SET default_transaction_isolation = "repeatable read"')
+        )
+    engine.dispose()
+    assert session._database is not None
+    level = session._database.write("look", lambda s: s.execute(text("SHOW transaction_isolation")).scalar())
+    assert level == "read committed"
+    assert session.promote("leads", version, "Production").allowed
+
+
 class TestWithOthersWhoHaveNoDatabase:
     def test_they_take_turns(self, database: Store) -> None:
         versions = [make_version(database, "leads", metrics=GOOD) for _ in range(6)]

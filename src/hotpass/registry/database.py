@@ -75,6 +75,10 @@ class Database:
                 # Python's driver begins a transaction at the first write, and SQLite refuses to make a writer
                 # of a reader that is behind by then.
                 session.execute(text("BEGIN IMMEDIATE"))
+            else:
+                # Each read sees what was committed before it, also what its lock had to wait for; MySQL's
+                # own default is the state at the first read.
+                session.connection(execution_options={"isolation_level": "READ COMMITTED"})
             try:
                 yield session
             except HotpassError as error:  # MLflow would make an internal error of it
