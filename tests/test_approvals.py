@@ -46,10 +46,11 @@ def someone(
 
 
 def trained(store: Store, model: str = "leads", **more: Any) -> int:
-    """A version whose run a guarded server has seen Tom make."""
+    """A version whose run a guarded server has seen Tom make, and that it has seen him register."""
     return make_version(
-        store, model, metrics={"roc_auc": 0.8}, run_tags={"hotpass.created_by": "tom"}, **more
-    )
+        store, model, metrics={"roc_auc": 0.8}, run_tags={"hotpass.created_by": "tom"},
+        tags={"hotpass.registered_by": "tom"}, **more,
+    )  # fmt: skip
 
 
 def approve(store: Store, version: int, *names: str, to: str = "Production", model: str = "leads") -> None:
@@ -406,6 +407,25 @@ def test_a_claim_is_enough_where_the_policy_says_so(sqlite_store: Store) -> None
         rita.promote("leads", version, "Production")
     someone(sqlite_store, "ana", authenticated=False).approve("leads", version, "Production", reason="yes")
     assert rita.promote("leads", version, "Production").allowed
+
+
+def test_who_registers_files_beside_another_persons_run_does_not_approve_them(store: Store) -> None:
+    """MLflow takes any run that whoever registers a version names."""
+    tom = store.client.get_model_version("leads", str(trained(store)))
+    laundered = store.client.create_model_version(
+        "leads", tom.source, tom.run_id, tags={"hotpass.registered_by": "ana"}, await_creation_for=0,
+        model_id=tom.source.removeprefix("models:/"),
+    )  # fmt: skip
+    version = int(laundered.version)
+    approve(store, version, "ana", "tom", "ben")
+    assert check(store, version) == ["ben"]
+
+
+def test_of_whom_nobody_knows_who_registered_it_is_an_error(sqlite_store: Store) -> None:
+    version = make_version(sqlite_store, "leads", run_tags={"hotpass.created_by": "tom"})
+    approve(sqlite_store, version, "ana", "ben")
+    with pytest.raises(hotpass.PromotionDenied, match="nobody knows who registered this version"):
+        someone(sqlite_store, "rita").promote("leads", version, "Production")
 
 
 def test_a_trainer_whom_nobody_has_verified_is_an_error(sqlite_store: Store) -> None:

@@ -130,6 +130,16 @@ def test_the_trainer_is_whom_a_guarded_server_names_before_whom_mlflow_names():
     assert nobody.read == {"trainer": None}
 
 
+def test_who_registered_it_is_whom_a_guarded_server_names_on_the_version():
+    who = candidate(tags={"hotpass.registered_by": "eve"}, run_tags={"hotpass.created_by": "tom"})
+    assert who.registrant() == Person("eve", authenticated=True)
+    assert who.read == {"registrant": {"name": "eve", "authenticated": True}}
+    elsewhere = {"hotpass.registered_by": "eve"}
+    nobody = candidate(run_tags=elsewhere, model_tags=elsewhere)
+    assert nobody.registrant() is None
+    assert nobody.read == {"registrant": None}
+
+
 def test_approvals_are_loaded_once_and_when_asked_for():
     loads = []
 

@@ -45,6 +45,7 @@ def test_a_candidate_about_which_nothing_is_said_knows_nothing():
     assert who.in_stage_since("Staging") is None
     assert who.champion is None
     assert who.trainer() is None
+    assert who.registrant() is None
     assert who.requester == Person("unknown")
     assert who.approvals() == ()
     assert who.model_file().inputs is None
@@ -63,6 +64,7 @@ def test_people():
     assert (who.trainer(), who.requester) == (Person("tom", True), Person("rita"))
     assert candidate(trainer=Person("tom"), run_tags={"a": "b"}).trainer() == Person("tom")
     assert candidate(trainer="tom", run=False).trainer() is None
+    assert candidate(registrant="eve", tags={"a": "b"}).registrant() == Person("eve", True)
 
 
 def test_every_fact_is_where_a_gate_looks_for_it():

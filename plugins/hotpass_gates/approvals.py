@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -12,6 +12,13 @@ from hotpass.gates import Gate, ParameterError
 from hotpass.verdicts import GateResult, Json, Verdict, pending
 
 _TRAINER, _REQUESTER = "trainer", "requester"
+_REGISTRANT = "registrant"
+#: Who each is, and what they do.
+_WHO = {
+    _TRAINER: ("the trainer", "trained this version"),
+    _REGISTRANT: ("who registered it", "registered this version"),
+    _REQUESTER: ("the requester", "asks for this promotion"),
+}
 _NAMES = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string", "minLength": 1}}
 
 
@@ -29,10 +36,12 @@ class Approvals(Gate):
     promotion, and that promotion uses it: the next time the version goes there, it takes new ones.
 
     `by` are the names of those whose approval counts, spelt exactly; left out, everybody's does. Those under
-    `not_by` never count: names, and `trainer` for who made the run and `requester` for who asks for the
-    promotion. Nobody counts twice. Only people who have authenticated count, which takes a server with
-    `hotpass serve --auth`; elsewhere everybody is who they say they are, and `claimed: true` settles for
-    that. Where `not_by` names a trainer or requester of whom that is not known, the verdict is `error`.
+    `not_by` never count: names, `trainer` for who made the run and for who registered the version, since
+    they can be two, and `requester` for who asks for the promotion. Nobody counts twice. Only people who
+    have authenticated count, which takes a server with `hotpass serve --auth`; elsewhere everybody is who
+    they say they are, and `claimed: true` settles for that. Where `not_by` names a trainer or requester of
+    whom that is not known, the verdict is `error`; so it is where nobody knows who registered the version,
+    unless claims are enough.
 
     To pass: ask one of those whom the message names. Until enough have approved, the verdict is `pending`.
     """
@@ -48,7 +57,8 @@ class Approvals(Gate):
                 **_NAMES, "examples": [["ana", "ben", "cleo"]],
             },
             "not_by": {
-                "description": "Whose does not: names, `trainer` (who made the run), `requester` (who asks).",
+                "description": "Whose does not: names, `trainer` (who made the run, who registered it), "
+                "`requester` (who asks).",
                 **_NAMES, "examples": [["trainer", "requester"]],
             },
             "claimed": {
@@ -87,11 +97,10 @@ class Approvals(Gate):
 
     def evaluate(self, candidate: Candidate, now: datetime) -> GateResult:
         excluded = dict.fromkeys(self._never, "whom `not_by` names")
-        for role in self._roles:
-            person = candidate.trainer() if role == _TRAINER else candidate.requester
+        for role, person in self._people(candidate):
             if person is None or not (person.authenticated or self._claimed):
                 return self._nobody_knows(role, person)
-            excluded.setdefault(person.name, f"the {role}")
+            excluded.setdefault(person.name, _WHO[role][0])
         counted, left_out = self._count(candidate.approvals(), excluded)
         evidence: dict[str, Json] = {
             "approved_by": counted, "wanted": self._at_least, "not_counted": dict(left_out)
@@ -100,6 +109,17 @@ class Approvals(Gate):
             words = f"approved by {_and(counted)}, {self._at_least} wanted"
             return GateResult(Verdict.PASSED, words, evidence)
         return self._wanting(candidate, counted, left_out, excluded, evidence)
+
+    def _people(self, candidate: Candidate) -> Iterator[tuple[str, Person | None]]:
+        """Those whom the roles under `not_by` keep out."""
+        if _TRAINER in self._roles:
+            yield _TRAINER, candidate.trainer()
+            registrant = candidate.registrant()
+            # Without a server that authenticates nobody even claims to be one.
+            if registrant is not None or not self._claimed:
+                yield _REGISTRANT, registrant
+        if _REQUESTER in self._roles:
+            yield _REQUESTER, candidate.requester
 
     def _count(
         self, approvals: Iterable[Approval], excluded: Mapping[str, str]
@@ -150,17 +170,20 @@ class Approvals(Gate):
         return pending(message, **evidence)
 
     def _nobody_knows(self, role: str, person: Person | None) -> GateResult:
-        does = "trained this version" if role == _TRAINER else "asks for this promotion"
-        if person is None:
+        does = _WHO[role][1]
+        kept = f"`not_by` keeps the {_TRAINER if role == _REGISTRANT else role} from approving"
+        if person is not None:
             words = (
-                f"nobody knows who {does}, and `not_by` keeps the {role} from approving: the run does not say"
+                f"{person.name} is said to be who {does}, and nobody has checked it; {kept}. A server with "
+                "`hotpass serve --auth` checks; `claimed: true` goes without"
+            )
+        elif role == _REGISTRANT:
+            words = (
+                f"nobody knows who {does}, and {kept}: it came past a server with `hotpass serve --auth`, or "
+                "before its policies covered the model. Register it anew; `claimed: true` goes without"
             )
         else:
-            words = (
-                f"{person.name} is said to be who {does}, and nobody has checked it; `not_by` keeps the "
-                f"{role} from approving. A server with `hotpass serve --auth` checks; `claimed: true` goes "
-                "without"
-            )
+            words = f"nobody knows who {does}, and {kept}: the run does not say"
         return GateResult(Verdict.ERROR, words, {role: person.name if person else None})
 
 

@@ -23,11 +23,10 @@ from hotpass.facts import (
     Stay,
     VersionFacts,
 )
+from hotpass.people import registrant_of, trainer_of
 from hotpass.verdicts import Identity, Json, is_json
 
 __all__ = [
-    "CREATED_BY_TAG",
-    "USER_TAG",
     "Approval",
     "Candidate",
     "Dataset",
@@ -42,11 +41,6 @@ __all__ = [
     "VersionFacts",
     "plain",
 ]
-
-#: The tag of a run that a guarded server with authentication sets itself, and lets nobody else set.
-CREATED_BY_TAG = "hotpass.created_by"
-#: The tag of a run in which MLflow's client says whose account it ran under.
-USER_TAG = "mlflow.user"
 
 
 class Sources(Protocol):
@@ -289,13 +283,19 @@ class Candidate(Subject):
         Authenticated where a guarded server wrote it down. MLflow's own `mlflow.user` is what the client
         claimed.
         """
-        tags = self.tags("run")
-        found = None
-        if tags.get(CREATED_BY_TAG):
-            found = Person(tags[CREATED_BY_TAG], authenticated=True)
-        elif tags.get(USER_TAG):
-            found = Person(tags[USER_TAG])
+        found = trainer_of(self._sources.run())
         self.read["trainer"] = found._asdict() if found else None
+        return found
+
+    def registrant(self) -> Person | None:
+        """Who registered this version; None where nobody says, as without a guarded server that
+        authenticates.
+
+        MLflow lets anybody name another person's run beside their own files, so a gate that keeps the trainer
+        out keeps out the registrant too.
+        """
+        found = registrant_of(self.facts)
+        self.read["registrant"] = found._asdict() if found else None
         return found
 
     def approvals(self) -> Sequence[Approval]:

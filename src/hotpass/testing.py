@@ -20,8 +20,6 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from hotpass.candidate import (
-    CREATED_BY_TAG,
-    USER_TAG,
     Approval,
     Candidate,
     Dataset,
@@ -37,6 +35,7 @@ from hotpass.candidate import (
 from hotpass.engine import breach_of_contract
 from hotpass.errors import CallError, PluginError
 from hotpass.gates import Gate, ParameterError, check_gate_class
+from hotpass.people import CREATED_BY_TAG, REGISTERED_BY_TAG, USER_TAG
 from hotpass.plugins import create_manager, gate_classes
 from hotpass.stages import canonical
 from hotpass.verdicts import GateResult, Json
@@ -102,6 +101,7 @@ def candidate(
     approvals: Iterable[str | Person | Approval] = (),
     requester: str | Person = Person("unknown"),
     trainer: str | Person | None = None,
+    registrant: str | None = None,
     rollback: bool = False,
     workspace: str = "default",
     created_at_ms: int = 1_767_225_600_000,
@@ -115,8 +115,9 @@ def candidate(
     "outputs": …}`, each column names or a mapping of names to types. `run=False` takes the run away, and
     what is logged on it; `model_file=False` the MLmodel file. `champion` is what these arguments would be
     for the version in stage `to` (its version defaults to 1), or None where no version is. `approvals` are
-    those that stand, `requester` is who asks and `trainer` who made the run; a name alone is that of somebody
-    who has authenticated, and `Person(name)` only claims it. Times are timezone-aware.
+    those that stand, `requester` is who asks, `trainer` who made the run and `registrant` who registered the
+    version; a name alone is that of somebody who has authenticated, and `Person(name)` only claims it. Times
+    are timezone-aware.
 
     Raises CallError for a stage that cannot be one.
     """
@@ -124,6 +125,8 @@ def candidate(
     if trainer is not None:
         who = _person(trainer)
         run_tags = {**(run_tags or {}), CREATED_BY_TAG if who.authenticated else USER_TAG: who.name}
+    if registrant is not None:
+        tags = {**(tags or {}), REGISTERED_BY_TAG: registrant}
     given = tuple(_approval(number, one) for number, one in enumerate(approvals, 1))
     on_model = tuple(metric for metric in (metrics or {}).values() if isinstance(metric, Metric))
     on_run = {name: value for name, value in (metrics or {}).items() if not isinstance(value, Metric)}

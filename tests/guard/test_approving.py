@@ -74,3 +74,34 @@ def test_who_trained_and_who_asks_is_proved_and_so_is_who_approves(
         assert hotpass.promote(model, version, "Production").allowed
         kinds = [str(entry.record.kind) for entry in hotpass.history(model)]
     assert [kinds.count(kind) for kind in ("approval", "withdrawal", "decision")] == [5, 1, 3]
+
+
+def test_files_of_ones_own_beside_another_persons_run_are_not_approved_by_oneself(server: Guarded) -> None:
+    """MLflow takes any run that whoever registers a version names."""
+    model = server.name()
+    for name in ("tom", "rita", "ana", "ben"):
+        server.add_user(name)
+    with server.as_user(ADMIN):
+        server.client.create_registered_model(model)
+    for name in ("tom", "rita", "ana", "ben"):
+        server.grant(name, model, "EDIT")
+    with server.as_user("tom"):
+        toms = server.client.get_model_version(model, str(make_version(server, model, experiment="of-tom")))
+    with server.as_user("ana"):
+        make_version(server, server.free_name(), experiment="of-ana")
+        anas = server.client.search_logged_models(
+            [server.client.get_experiment_by_name("of-ana").experiment_id]
+        )[0]
+        made = server.client.create_model_version(
+            model, anas.model_uri, toms.run_id, tags={"hotpass.registered_by": "tom"}, await_creation_for=0,
+            model_id=anas.model_id,
+        )  # fmt: skip
+    assert (made.run_id, made.tags["hotpass.registered_by"]) == (toms.run_id, "ana")
+    for name in ("ana", "ben"):
+        with server.as_user(name):
+            hotpass.approve(model, made.version, "Production", reason="seen it")
+    with server.as_user("rita"), pytest.raises(hotpass.PromotionPending) as caught:
+        hotpass.promote(model, made.version, "Production")
+    [judgement] = caught.value.decision.judgements
+    assert judgement.result.evidence["approved_by"] == ["ben"]
+    assert judgement.result.evidence["not_counted"] == {"ana": "who registered it"}

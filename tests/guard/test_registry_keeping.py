@@ -170,6 +170,29 @@ def test_created_without_tags_of_hotpass(registry: GuardedClient) -> None:
     assert version.tags == {"owner": "ada"}
 
 
+def test_who_registered_a_version_is_on_it(registry: GuardedClient) -> None:
+    """Where MLflow's auth says who that is: in `g.mlflow_authenticated_user`."""
+    from flask import Flask, g
+    from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
+
+    store, source, key = registry.store, "s3://bucket/model", "hotpass.registered_by"
+    forged = [ModelVersionTag(key, "ana"), ModelVersionTag("HotPass.Registered_By", "ana")]
+    mark = "mlflow.prompt.is_prompt"
+    for name in (M, "free"):
+        store.create_registered_model(name)
+    store.create_registered_model("guarded_prompt", [RegisteredModelTag(mark, "true")])
+    with Flask("test").test_request_context():
+        assert store.create_model_version(M, source, tags=forged).tags == {}
+        g.mlflow_authenticated_user = "eve"
+        made = [store.create_model_version(M, source, tags=tags) for tags in (None, forged)]
+        free = store.create_model_version("free", source)
+        prompt = store.create_model_version("guarded_prompt", source, tags=[ModelVersionTag(mark, "true")])
+    assert [version.tags for version in made] == [{key: "eve"}, {key: "eve"}]
+    assert registry.plain.client.get_model_version(M, "3").tags == {key: "eve"}
+    assert (free.tags, prompt.tags) == ({}, {mark: "true"})
+    assert "written by Hotpass alone" in refused(registry.client.delete_model_version_tag, M, "3", key)
+
+
 def test_a_copy_has_no_tags_of_hotpass(registry: GuardedClient) -> None:
     version = in_production(registry)
     source = registry.client.get_model_version(M, str(version))

@@ -15,13 +15,13 @@ from mlflow.entities import LoggedModelTag, RunTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.store.tracking.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
 
-from hotpass.candidate import CREATED_BY_TAG
 from hotpass.guard.evidence import Evidence, Touched
 from hotpass.guard.evidence_rules import against_tags, is_ledger, may_be_claimed
 from hotpass.guard.known_methods import check_known
 from hotpass.guard.known_tracking_methods import GUARDED, TRACKING_METHODS, Touches
 from hotpass.guard.refusals import refusal
 from hotpass.guard.who import actor_of_request
+from hotpass.people import CREATED_BY_TAG
 
 if TYPE_CHECKING:
     from hotpass.guard.core import Guard

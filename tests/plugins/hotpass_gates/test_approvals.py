@@ -13,8 +13,8 @@ COMMAND = "hotpass approve lead_scoring_model 2 --to Production --reason …"
 FOUR_EYES = {"at_least": 2, "by": ["ana", "ben", "cleo"], "not_by": ["trainer", "requester"]}
 
 
-def asked(*approvals, trainer="tom", requester="rita", **more):
-    return candidate(approvals=approvals, trainer=trainer, requester=requester, **more)
+def asked(*approvals, trainer="tom", registrant="tom", requester="rita", **more):
+    return candidate(approvals=approvals, trainer=trainer, registrant=registrant, requester=requester, **more)
 
 
 def test_enough_people():
@@ -24,6 +24,7 @@ def test_enough_people():
     assert result.message == "approved by ana and cleo, 2 wanted"
     assert result.evidence == {"approved_by": ["ana", "cleo"], "wanted": 2, "not_counted": {}}
     assert who.read["trainer"] == {"name": "tom", "authenticated": True}
+    assert who.read["registrant"] == {"name": "tom", "authenticated": True}
     assert who.read["requester"] == {"name": "rita", "authenticated": True}
     assert [(given["name"], given["record"]) for given in who.read["approvals"]] == [
         ("ana", "approval-1"),
@@ -61,6 +62,8 @@ def test_without_by_anybody_may_but_those_of_not_by():
         (asked("ana", trainer="ana"), "ana (the trainer)"),
         (asked("ana", requester="ana"), "ana (the requester)"),
         (asked("ana", trainer="ana", requester="ana"), "ana (the trainer)"),
+        (asked("ana", registrant="ana"), "ana (who registered it)"),
+        (asked("ana", trainer="ana", registrant="ana"), "ana (the trainer)"),
         (asked("Ana"), "Ana (not under `by`)"),
         (asked("ana "), "ana  (not under `by`)"),
         (asked(Person("ana")), "ana (only claimed)"),
@@ -97,6 +100,7 @@ def test_claimed_names_count_only_where_the_policy_says_so():
         (asked("ana", "ben", trainer=None), "nobody knows who trained this version"),
         (asked("ana", "ben", run=False), "nobody knows who trained this version"),
         (asked("ana", "ben", trainer=Person("tom")), "tom is said to be who trained this version"),
+        (asked("ana", "ben", registrant=None), "nobody knows who registered this version"),
         (asked("ana", "ben", requester=Person("rita")), "rita is said to be who asks for this promotion"),
     ],
 )
@@ -114,6 +118,21 @@ def test_with_claimed_a_claim_says_who_the_trainer_is_and_no_claim_is_still_an_e
     assert result.evidence["not_counted"] == {"ana": "the trainer"}
     assert judge(GATE, rule, asked(Person("cleo"), Person("ben"), **claims)).verdict == "passed"
     assert judge(GATE, rule, asked("cleo", "ben", trainer=None)).verdict == "error"
+
+
+def test_with_claimed_who_registered_it_is_kept_out_where_that_is_known():
+    rule = FOUR_EYES | {"claimed": True}
+    people = (Person("ana"), Person("ben"))
+    result = judge(GATE, rule, asked(*people, trainer=Person("tom"), registrant="ana"))
+    assert result.verdict is Verdict.PENDING
+    assert result.evidence["not_counted"] == {"ana": "who registered it"}
+    assert judge(GATE, rule, asked(*people, trainer=Person("tom"), registrant=None)).verdict == "passed"
+
+
+def test_who_registered_it_counts_where_the_policy_does_not_leave_the_trainer_out():
+    rule = {"at_least": 1, "not_by": ["requester"]}
+    assert judge(GATE, rule, asked("ana", registrant="ana")).verdict == "passed"
+    assert judge(GATE, rule, asked("ana", trainer=None, registrant=None)).verdict == "passed"
 
 
 def test_too_few_are_left_to_give_one():

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, bindparam, text
 
 from hotpass.ledger.head import TAG_HEAD
 from hotpass.ledger.record import TAG_SEQ
+from hotpass.people import CREATED_BY_TAG, REGISTERED_BY_TAG
 from support.bypass.setting import Setting
 
 Rows = dict[tuple[Any, ...], tuple[Any, ...]]
@@ -37,7 +38,9 @@ class View:
 
 
 class Camera:
-    """Looks at a database past the server. Users who are `authenticated` may have runs in their name."""
+    """Looks at a database past the server. Users who are `authenticated` may have runs and versions in their
+    name.
+    """
 
     def __init__(
         self, engine: Engine, artifacts: Path, setting: Setting, authenticated: frozenset[str]
@@ -92,7 +95,8 @@ class Camera:
         for workspace, name, version, key, value in read.rows(
             "SELECT workspace, name, version, key, value FROM model_version_tags WHERE name LIKE 'lead%'"
         ):
-            if marks(key) or (name, version) in self._frozen_versions:
+            frozen = (name, version) in self._frozen_versions
+            if frozen or (marks(key) and not (key == REGISTERED_BY_TAG and value in self._authenticated)):
                 found["version tag", workspace, name, version, key] = (value,)
         for workspace, name, key, value in read.rows(
             "SELECT workspace, name, key, value FROM registered_model_tags WHERE name LIKE 'lead%'"
@@ -104,7 +108,7 @@ class Camera:
             " JOIN experiments e ON e.experiment_id = r.experiment_id"
             " WHERE lower(t.key) LIKE 'hotpass.%' AND e.name NOT LIKE 'hotpass-ledger%'"
         ):
-            if not (key == "hotpass.created_by" and value in self._authenticated):
+            if not (key == CREATED_BY_TAG and value in self._authenticated):
                 found["run tag", run, key] = (value,)
         return found
 
