@@ -19,8 +19,16 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from hotpass.session import Session
 
-#: "mixed": every other process does without the database.
-Mode = Literal["hotpass", "mixed", "bare"]
+#: "mixed": every other process does without the database. "guarded": on a guarded server, every third by
+#: Hotpass' client, by MLflow's stage transition and by MLflow's alias.
+Mode = Literal["hotpass", "mixed", "bare", "guarded"]
+Way = Literal["session", "requests", "bare", "transition", "alias"]
+_WAYS: dict[Mode, tuple[Way, ...]] = {
+    "hotpass": ("session",),
+    "mixed": ("session", "requests"),
+    "bare": ("bare",),
+    "guarded": ("session", "transition", "alias"),
+}
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
@@ -36,19 +44,20 @@ def promoters(
     once.
 
     Each answer says what its process was told: `moved`, `overtaken`, `denied` or `error`, with the decision's
-    id.
+    id where it says that.
     """
     pairs = [_context.Pipe() for _ in range(count)]
     processes = [
         _context.Process(
             target=_promote_on_request,
-            args=(theirs, uri, model, mode != "bare", mode == "mixed" and number % 2 == 1),
+            args=(theirs, uri, model, _WAYS[mode][number % len(_WAYS[mode])]),
             daemon=True,
         )
         for number, (_, theirs) in enumerate(pairs)
     ]
-    for process in processes:
+    for process, (_, theirs) in zip(processes, pairs, strict=True):
         process.start()
+        theirs.close()  # so that the end of a process shows here
     ours = [mine for mine, _ in pairs]
     for connection in ours:
         assert connection.recv() == "ready"
@@ -76,11 +85,14 @@ def _received(connection: Connection) -> dict[str, Any]:
     return answer
 
 
-def _promote_on_request(
-    connection: Connection, uri: str, model: str, hotpass: bool, requests_only: bool
-) -> None:
+def _promote_on_request(connection: Connection, uri: str, model: str, way: Way) -> None:
     warnings.simplefilter("ignore")
-    promote = _hotpass(uri, model, requests_only) if hotpass else _bare(uri, model)
+    if way in ("session", "requests"):
+        promote = _hotpass(uri, model, requests_only=way == "requests")
+    elif way == "bare":
+        promote = _bare(uri, model)
+    else:
+        promote = _guarded(uri, model, way)
     connection.send("ready")
     while (request := connection.recv()) is not None:
         version, at = request
@@ -88,7 +100,7 @@ def _promote_on_request(
         connection.send(promote(version))
 
 
-def _hotpass(uri: str, model: str, requests_only: bool) -> Callable[[int], dict[str, Any]]:
+def _hotpass(uri: str, model: str, *, requests_only: bool) -> Callable[[int], dict[str, Any]]:
     import hotpass
     from hotpass import api
     from support.policies import policy_set
@@ -131,6 +143,30 @@ def _bare(uri: str, model: str) -> Callable[[int], dict[str, Any]]:
             return {"version": version, "told": "moved"}
         except MlflowException as error:
             return {"version": version, "told": "error", "text": str(error)}
+
+    return promote
+
+
+def _guarded(uri: str, model: str, way: Way) -> Callable[[int], dict[str, Any]]:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient(uri, uri)
+
+    def promote(version: int) -> dict[str, Any]:
+        told: dict[str, Any] = {"version": version, "told": "moved"}
+        try:
+            if way == "alias":
+                client.set_registered_model_alias(model, "production", str(version))
+                return told
+            found = client.transition_model_version_stage(
+                model, str(version), "Production", archive_existing_versions=True
+            )
+            return {**told, "id": found.tags["hotpass.decision"]}
+        except MlflowException as error:
+            refused = error.error_code == "PERMISSION_DENIED"
+            told["told"] = ("overtaken" if "overtaken: " in str(error) else "denied") if refused else "error"
+            return {**told, "text": str(error)}
 
     return promote
 
