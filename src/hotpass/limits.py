@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from dataclasses import replace
 from datetime import datetime
@@ -32,8 +33,12 @@ class TimeLimited(Gate):
             except BaseException as error:
                 answer.append(error)
 
-        # A daemon thread: Python cannot stop it, and it must not keep the process from ending either.
-        worker = threading.Thread(target=run, daemon=True, name=f"hotpass-gate-{self._gate.name}")
+        # A daemon thread: Python cannot stop it, and it must not keep the process from ending either. It sees
+        # what this one sees of its context: MLflow keeps a request's workspace there.
+        context = contextvars.copy_context()
+        worker = threading.Thread(
+            target=context.run, args=(run,), daemon=True, name=f"hotpass-gate-{self._gate.name}"
+        )
         worker.start()
         worker.join(self._seconds)
         if not answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,20 @@ def test_an_edit_within_the_clock_of_the_file_system_is_not_missed(
     monkeypatch.setattr("hotpass.guard.in_force.COARSE", 0.0)
 
     assert in_force.current().policies[0].digest != before
+
+
+def test_a_worker_that_nobody_asks_sees_every_good_edit(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or its last good policies would be older than those of the others, once a broken edit comes."""
+    monkeypatch.setattr("hotpass.guard.in_force.WATCH", 0.01)
+    in_force = PoliciesInForce()
+    in_force.watch()
+
+    file.write_text(POLICY.replace("guarded_*", "only_this"))
+    while in_force._reading.policies.policies[0].models != ("only_this",):
+        time.sleep(0.01)
+    file.write_text("policy: guarded\nmodels: [")
+
+    assert in_force.current().policies[0].models == ("only_this",)
 
 
 def test_a_broken_edit_keeps_the_last_good_policies_and_says_why(file: Path) -> None:
@@ -146,3 +161,12 @@ def test_whoever_asks_while_they_are_read_gets_whole_policies(file: Path) -> Non
     assert not failures
     assert seen <= {("guarded_*",), ("other_*",)}
     assert in_force.current().policies[0].models == ("guarded_*",)
+
+
+def test_the_time_limit_on_gates_holds_in_a_guard_too(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOTPASS_GATE_TIME_LIMIT", "7")
+    in_force = PoliciesInForce()
+    for _ in range(2):
+        gates = {entry.gate.name for p in in_force.current().policies[0].promotions for entry in p.gates}
+        assert gates == {"time_limited"}
+        file.write_text(POLICY + "# changed\n")

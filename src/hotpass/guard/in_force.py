@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotpass.errors import CallError, HotpassError
+from hotpass.limits import with_time_limit
 from hotpass.plugins import create_manager
 from hotpass.policy.discovery import plugin_folders, policy_places
 from hotpass.policy.loader import load_policies, policy_files
 from hotpass.policy.model import PolicySet
+from hotpass.settings import env_gate_time_limit
 
 if TYPE_CHECKING:
     import pluggy
@@ -31,6 +33,8 @@ Fingerprint = tuple[tuple[str, int, int, int, int], ...]
 
 #: Seconds by which the times of two changes may differ and be the same to the file system; FAT has 2 s.
 COARSE = 2.0
+#: Seconds between two looks where nobody asks.
+WATCH = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,30 @@ class PoliciesInForce:
                 "`hotpass init` writes a first one"
             )
         self._places = self._places._replace(paths=tuple(path.absolute() for path in self._places.paths))
+        self._limit = env_gate_time_limit()
         self._lock = threading.Lock()
         seen = self._look()
-        policies = load_policies(self._places.paths, manager=self.manager)
+        policies = self._load()
         self._reading = _reading(policies, datetime.now(UTC), "", seen)
+
+    def watch(self) -> None:
+        """Looks at the files every second from now on, so that all workers of a server have the same last
+        good policies, whichever of them was asked in the meantime.
+        """
+
+        def look() -> None:
+            while True:
+                time.sleep(WATCH)
+                try:
+                    self.reading()
+                except Exception:  # the thread must go on, and the next request meets the same
+                    log.exception("the policies could not be looked at")
+
+        threading.Thread(target=look, name="hotpass-policies", daemon=True).start()
+
+    def _load(self) -> PolicySet:
+        found = load_policies(self._places.paths, manager=self.manager)
+        return found if self._limit is None else with_time_limit(found, self._limit)
 
     def current(self) -> PolicySet:
         """The policies in force, after a look at the files: one `stat` for each."""
@@ -92,7 +116,7 @@ class PoliciesInForce:
 
     def _read_again(self, before: Reading, seen: Fingerprint) -> Reading:
         try:
-            policies = load_policies(self._places.paths, manager=self.manager)
+            policies = self._load()
         except HotpassError as error:
             problems = str(error)
         except Exception as error:  # whatever is wrong with them, the last good ones stay
