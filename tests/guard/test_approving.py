@@ -100,8 +100,9 @@ def test_files_of_ones_own_beside_another_persons_run_are_not_approved_by_onesel
     for name in ("ana", "ben"):
         with server.as_user(name):
             hotpass.approve(model, made.version, "Production", reason="seen it")
-    with server.as_user("rita"), pytest.raises(hotpass.PromotionPending) as caught:
+    with server.as_user("rita"), pytest.raises(hotpass.PromotionDenied) as caught:
         hotpass.promote(model, made.version, "Production")
     [judgement] = caught.value.decision.judgements
+    assert "tom (the trainer), ana (who registered it) and rita (the requester) may not" in str(caught.value)
     assert judgement.result.evidence["approved_by"] == ["ben"]
     assert judgement.result.evidence["not_counted"] == {"ana": "who registered it"}
