@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ def test_edits_are_heeded_at_once_and_broken_ones_never(own_guarded: Callable[..
     assert "roc_auc is 0.72" in _to_staging(server, name)
     assert _healthy(server)["policies"][0]["digest"] != digest
 
+    _seen_by_all(server, "policies read again: guarded", 2)
     policy.write_text("policy: guarded\nmodels: [")
     assert "roc_auc is 0.72" in _to_staging(server, name)
     red = server.get(HEALTH)
@@ -47,6 +49,12 @@ def test_edits_are_heeded_at_once_and_broken_ones_never(own_guarded: Callable[..
 
     policy.write_text(POLICY)
     assert _to_staging(server, name) == "moved"
+
+
+def _seen_by_all(server: Guarded, words: str, workers: int) -> None:
+    """Waits until every worker has said so in the log. A worker that is not asked looks once a second."""
+    while server.log.read_text().count(words) < workers:
+        time.sleep(0.1)
 
 
 def _healthy(server: Guarded) -> Any:

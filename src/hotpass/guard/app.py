@@ -64,6 +64,7 @@ def _guarded_app() -> Any:
 
         app = create_fastapi_app(flask_app)
     add_routes(flask_app, guard)
+    guard.in_force.watch()
     return app
 
 
