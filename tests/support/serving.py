@@ -4,10 +4,16 @@ database.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
+
+from sqlalchemy import text
 
 import hotpass
+from hotpass.ledger.head import TAG_HEAD
 from hotpass.ledger.record import Entry
 from hotpass.ledger.seal import Seal
 from hotpass.session import Session
@@ -51,6 +57,17 @@ class Behind:
     def holder(self, model: str) -> int | None:
         """The version that the alias names."""
         return self.session.registry.model(model).aliases.get("production")
+
+    def wait_for_a_move(self) -> None:
+        """Until a version of any model was moved; ten seconds at most."""
+        begin, until = self._heads(), time.monotonic() + 10
+        while self._heads() == begin and time.monotonic() < until:
+            time.sleep(0.001)
+
+    def _heads(self) -> list[Any]:
+        heads = text("SELECT name, value FROM registered_model_tags WHERE key = :key ORDER BY name")
+        with self.session.registry.store.engine.connect() as connection:
+            return list(connection.execute(heads, {"key": TAG_HEAD}))
 
     def inconsistent(self, model: str) -> list[str]:
         """What is wrong with where `model`'s versions stand, in words: one version is in Production, the
