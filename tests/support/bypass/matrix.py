@@ -56,7 +56,7 @@ class Matrix:
         self.has |= {"workspaces"} if setting.workspace else set()
         self.has |= {"guard"} if key_file is not None else set()
         self.has |= {"two servers"} if second else set()
-        known = frozenset({MALLORY, ADMIN, ANA}) if auth else frozenset[str]()
+        known = frozenset({MALLORY, ADMIN}) if auth else frozenset[str]()
         self.camera = Camera(engine, artifacts, setting, known)
         self.watch = Watch(seal)
         other = Wire(second) if second else None

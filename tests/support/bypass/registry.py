@@ -17,6 +17,7 @@ FORGED = [
     {"key": "hotpass.digest", "value": "f" * 64},
     {"key": "Hotpass.Decision", "value": "0" * 32},
     {"key": "hotpass.head", "value": "{}"},
+    {"key": "hotpass.registered_by", "value": "ana"},
 ]
 
 
