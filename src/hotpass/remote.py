@@ -128,6 +128,9 @@ class Remote:
     def _say_what_is_ignored(self, decision: Decision) -> None:
         if self._local.policies and not self._told:
             self._told = True
+            here = {policy.digest for policy in self._local.covering(decision.identity.model)}
+            if here == {ref.digest for ref in decision.policies}:
+                return  # they are the same files
             theirs = ", ".join(ref.name for ref in decision.policies) or "none of them covers this model"
             self._notify(
                 f"the guard at {masked(self.uri)} decides by its own policies ({theirs}); "
