@@ -6,6 +6,7 @@ import contextlib
 import shlex
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -475,3 +476,29 @@ def test_the_number_of_requests_does_not_grow_with_the_versions(
             counts.append(len(proxy.requests))
         assert (found.findings, found.files, found.versions) == ([], 0, promoted.stop - 1)
     assert counts[0] == counts[1] <= 12, proxy.requests
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_thousand_versions_take_few_requests(
+    http_store: Store, through_proxy: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All promoted in turn, by the database of the server, which takes less time than by requests."""
+    database = Store("sqlite", f"sqlite:///{http_store.artifacts.parent}/mlflow.db", http_store.artifacts)
+    with connect(database) as session:
+        for version in range(1, 1001):
+            metrics = {"roc_auc": 0.5 + version / 4000, "log_loss": 0.0}
+            make_version(database, "m_many", metrics=metrics, tags={"owner": "ada"})
+            session.promote("m_many", version, "Staging")
+    http_store.client.set_model_version_tag("m_many", "500", DECISION_TAG, "f" * 32)
+    with through_proxy(http_store) as (store, proxy):
+        session = connect(store)
+        proxy.clear()
+        started = time.perf_counter()
+        [found] = session.drift(files=False)
+        seconds = time.perf_counter() - started
+    with capsys.disabled():
+        print(f"\n1,000 versions: {len(proxy.requests)} requests, {seconds:.1f} s")
+    assert [(f.version, str(f.kind)) for f in found.findings] == [(500, "tag")]
+    assert (found.versions, found.records) == (1000, 1000)
+    assert len(proxy.requests) <= 20, proxy.requests
