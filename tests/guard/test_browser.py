@@ -1,7 +1,7 @@
 """What a person sees of the guard in MLflow's own pages: a real browser on a real guarded server.
 
-Skipped where no Chromium is installed. Seen in MLflow 3.17: the page for a version edits aliases in a dialog, which
-shows the server's message, and its older form moves stages from a menu.
+Skipped where no Chromium is installed. Seen in MLflow 3.17: the page for a version edits aliases in a dialog,
+which shows the server's message, and its older form moves stages from a menu.
 """
 
 from __future__ import annotations

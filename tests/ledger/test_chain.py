@@ -88,7 +88,8 @@ def test_a_long_chain_is_read_in_part_and_whole(sqlite_store: Store) -> None:
 
 @pytest.mark.parametrize("before", [0, 1, 2])
 def test_records_that_are_added_while_it_reads(store: Store, before: int) -> None:
-    """MLflow reads runs first and their params afterwards, so the last run names one that was not there yet."""
+    """MLflow reads runs first and their params afterwards, so the last run names one that was not there yet.
+    """
     writer, reader = Chain(home(store)), Chain(home(store))
     head = None
     for number in range(before):
