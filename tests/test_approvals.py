@@ -11,6 +11,7 @@ import pytest
 import hotpass
 from hotpass.ledger.record import Actor, Entry, Kind
 from hotpass.ledger.seal import Seal
+from hotpass.people import CREATED_BY_SEAL_TAG, REGISTERED_BY_SEAL_TAG, created_by, registered_by
 from hotpass.plugins import create_manager
 from hotpass.policy.model import Policy, PolicySet, PromotionEntry
 from hotpass.registry.mlflow_registry import MlflowRegistry
@@ -51,6 +52,15 @@ def trained(store: Store, model: str = "leads", **more: Any) -> int:
         store, model, metrics={"roc_auc": 0.8}, run_tags={"hotpass.created_by": "tom"},
         tags={"hotpass.registered_by": "tom"}, **more,
     )  # fmt: skip
+
+
+def seal_names(store: Store, version: int, of: str = "both") -> None:
+    """What a guard with a key adds to the names that it writes."""
+    facts = MlflowRegistry(store.uri, store.uri).version("leads", version)
+    store.client.set_tag(facts.run_id, CREATED_BY_SEAL_TAG, SEAL.of(created_by(facts.run_id, "tom")))
+    if of == "both":
+        sealed = SEAL.of(registered_by(facts, "tom"))
+        store.client.set_model_version_tag("leads", str(version), REGISTERED_BY_SEAL_TAG, sealed)
 
 
 def approve(store: Store, version: int, *names: str, to: str = "Production", model: str = "leads") -> None:
@@ -260,9 +270,24 @@ class TestForged:
         assert check(sqlite_store, version) == []
         assert someone(sqlite_store, "ben").approve("leads", version, "Production", reason="still works")
 
+    def test_behind_a_key_the_names_of_before_the_guard_are_only_claimed(self, store: Store) -> None:
+        """Whoever could write tags before there was a guard could write any name into them."""
+        version = trained(store)
+        for name in ("ana", "ben"):
+            someone(store, name, seal=SEAL).approve("leads", version, "Production", reason="seen it")
+        rita = someone(store, "rita", seal=SEAL)
+        with pytest.raises(hotpass.PromotionDenied, match="tom is said to be who trained this version"):
+            rita.promote("leads", version, "Production")
+        seal_names(store, version, of="run")
+        with pytest.raises(hotpass.PromotionDenied, match="tom is said to be who registered this version"):
+            rita.promote("leads", version, "Production")
+        seal_names(store, version)
+        assert counted(rita.promote("leads", version, "Production")) == ["ana", "ben"]
+
     def test_behind_a_key_one_without_its_seal_is_nobodys(self, sqlite_store: Store) -> None:
         """Who could write to the ledger before there was a guard could write any name."""
         version = trained(sqlite_store)
+        seal_names(sqlite_store, version)
         approve(sqlite_store, version, "ana", "ben")
         sqlite_store.client.set_registered_model_alias("leads", "staging", str(version))
         keeper = someone(sqlite_store, "keeper", seal=SEAL)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from hotpass.candidate import Approval, Candidate, LoggedModelFacts, Metric, Person, RunFacts, VersionFacts
+from hotpass.people import created_by, registered_by
 from hotpass.testing import NOW, PlainSources, candidate
 
 FACTS = VersionFacts("m", 2, 0, "Staging")
@@ -138,6 +140,57 @@ def test_who_registered_it_is_whom_a_guarded_server_names_on_the_version():
     nobody = candidate(run_tags=elsewhere, model_tags=elsewhere)
     assert nobody.registrant() is None
     assert nobody.read == {"registrant": None}
+
+
+SEALED_RUN = {"hotpass.created_by": "tom", "hotpass.created_by.seal": f"seal of {created_by('r1', 'tom')}"}
+SEALED = {
+    "hotpass.registered_by": "eve",
+    "hotpass.registered_by.seal": f"seal of {registered_by(FACTS, 'eve')}",
+}
+
+
+def behind_a_key(run_tags=SEALED_RUN, tags=SEALED, run_id="r1", **facts):
+    sources = PlainSources(RunFacts(run_id, tags=run_tags))
+    return Candidate(
+        replace(FACTS, tags=tags, **facts), sources, "Production",
+        proves=lambda text, seal: seal == f"seal of {text}",
+    )  # fmt: skip
+
+
+def test_behind_a_key_a_seal_proves_who_trained_and_who_registered_it():
+    who = behind_a_key()
+    assert (who.trainer(), who.registrant()) == (Person("tom", True), Person("eve", True))
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        behind_a_key(run_tags={"hotpass.created_by": "tom"}),
+        behind_a_key(run_tags={**SEALED_RUN, "hotpass.created_by.seal": "f" * 64}),
+        behind_a_key(run_id="r2"),
+    ],
+    ids=["no seal", "another seal", "copied to another run"],
+)
+def test_behind_a_key_who_trained_is_only_claimed_without_its_seal(who):
+    assert who.trainer() == Person("tom")
+    assert who.read == {"trainer": {"name": "tom", "authenticated": False}}
+    assert behind_a_key(run_tags={**SEALED_RUN, "hotpass.created_by": "ana"}).trainer() == Person("ana")
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        behind_a_key(tags={"hotpass.registered_by": "eve"}),
+        behind_a_key(tags={**SEALED, "hotpass.registered_by.seal": "f" * 64}),
+        *(behind_a_key(**other) for other in (
+            {"model": "other"}, {"version": 9}, {"created_at_ms": 9}, {"workspace": "other"}
+        )),
+    ],
+)  # fmt: skip
+def test_behind_a_key_who_registered_it_is_only_claimed_without_its_seal(who):
+    assert who.registrant() == Person("eve")
+    assert who.read == {"registrant": {"name": "eve", "authenticated": False}}
+    assert behind_a_key(tags={**SEALED, "hotpass.registered_by": "ana"}).registrant() == Person("ana")
 
 
 def test_approvals_are_loaded_once_and_when_asked_for():

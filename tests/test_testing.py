@@ -65,6 +65,7 @@ def test_people():
     assert candidate(trainer=Person("tom"), run_tags={"a": "b"}).trainer() == Person("tom")
     assert candidate(trainer="tom", run=False).trainer() is None
     assert candidate(registrant="eve", tags={"a": "b"}).registrant() == Person("eve", True)
+    assert candidate(registrant=Person("eve")).registrant() == Person("eve")
 
 
 def test_every_fact_is_where_a_gate_looks_for_it():

@@ -23,7 +23,7 @@ from hotpass.facts import (
     Stay,
     VersionFacts,
 )
-from hotpass.people import registrant_of, trainer_of
+from hotpass.people import Proves, anything_goes, registrant_of, trainer_of
 from hotpass.verdicts import Identity, Json, is_json
 
 __all__ = [
@@ -227,7 +227,7 @@ class Candidate(Subject):
     target stage now, or None; it is None too where the candidate itself holds it.
     """
 
-    __slots__ = ("_approvals", "_champion", "_champion_read", "_requester", "rollback", "to_stage")
+    __slots__ = ("_approvals", "_champion", "_champion_read", "_proves", "_requester", "rollback", "to_stage")
 
     def __init__(
         self,
@@ -240,11 +240,15 @@ class Candidate(Subject):
         rollback: bool = False,
         requester: Person = Person("unknown"),
         approvals: Callable[[], Sequence[Approval]] = tuple,
+        proves: Proves = anything_goes,
     ) -> None:
-        """`approvals` is called at most once, when a gate asks for them."""
+        """`approvals` is called at most once, when a gate asks for them. `proves` says whether a seal is the
+        guard's.
+        """
         super().__init__(facts, sources, artifact_digest=artifact_digest)
         self.to_stage = to_stage
         self.rollback = rollback
+        self._proves = proves
         self._requester = requester
         self._approvals: Callable[[], Sequence[Approval]] | Sequence[Approval] = approvals
         self._champion = champion
@@ -280,21 +284,21 @@ class Candidate(Subject):
     def trainer(self) -> Person | None:
         """Who made the run behind this version; None where nobody says.
 
-        Authenticated where a guarded server wrote it down. MLflow's own `mlflow.user` is what the client
-        claimed.
+        Authenticated where a guarded server wrote it down, and sealed it if it has a key. MLflow's own
+        `mlflow.user` is what the client claimed.
         """
-        found = trainer_of(self._sources.run())
+        found = trainer_of(self._sources.run(), self._proves)
         self.read["trainer"] = found._asdict() if found else None
         return found
 
     def registrant(self) -> Person | None:
         """Who registered this version; None where nobody says, as without a guarded server that
-        authenticates.
+        authenticates. One that has a key seals it, and then it is only claimed without that.
 
         MLflow lets anybody name another person's run beside their own files, so a gate that keeps the trainer
         out keeps out the registrant too.
         """
-        found = registrant_of(self.facts)
+        found = registrant_of(self.facts, self._proves)
         self.read["registrant"] = found._asdict() if found else None
         return found
 

@@ -19,6 +19,7 @@ from hotpass.candidate import (
 from hotpass.ledger.approvals import goes_back_to, standing_approvals
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import stays_of
+from hotpass.people import anything_goes
 from hotpass.registry.port import Evidence, ModelFacts, Registry
 from hotpass.verdicts import Json
 
@@ -207,7 +208,7 @@ def gather(
     candidate = Candidate(
         facts, VersionSources(registry, facts, batch, model, stays_for(facts), supply), to_stage,
         champion=rival, artifact_digest=artifact_digest, rollback=rollback, requester=requester,
-        approvals=approvals,
+        approvals=approvals, proves=anything_goes if chain.seal is None else chain.seal.proves,
     )  # fmt: skip
     return candidate, batch
 

@@ -35,7 +35,7 @@ from hotpass.candidate import (
 from hotpass.engine import breach_of_contract
 from hotpass.errors import CallError, PluginError
 from hotpass.gates import Gate, ParameterError, check_gate_class
-from hotpass.people import CREATED_BY_TAG, REGISTERED_BY_TAG, USER_TAG
+from hotpass.people import CREATED_BY_TAG, REGISTERED_BY_SEAL_TAG, REGISTERED_BY_TAG, USER_TAG
 from hotpass.plugins import create_manager, gate_classes
 from hotpass.stages import canonical
 from hotpass.verdicts import GateResult, Json
@@ -101,7 +101,7 @@ def candidate(
     approvals: Iterable[str | Person | Approval] = (),
     requester: str | Person = Person("unknown"),
     trainer: str | Person | None = None,
-    registrant: str | None = None,
+    registrant: str | Person | None = None,
     rollback: bool = False,
     workspace: str = "default",
     created_at_ms: int = 1_767_225_600_000,
@@ -126,7 +126,9 @@ def candidate(
         who = _person(trainer)
         run_tags = {**(run_tags or {}), CREATED_BY_TAG if who.authenticated else USER_TAG: who.name}
     if registrant is not None:
-        tags = {**(tags or {}), REGISTERED_BY_TAG: registrant}
+        who = _person(registrant)
+        proof = {} if who.authenticated else {REGISTERED_BY_SEAL_TAG: "not the guard's"}
+        tags = {**(tags or {}), REGISTERED_BY_TAG: who.name, **proof}
     given = tuple(_approval(number, one) for number, one in enumerate(approvals, 1))
     on_model = tuple(metric for metric in (metrics or {}).values() if isinstance(metric, Metric))
     on_run = {name: value for name, value in (metrics or {}).items() if not isinstance(value, Metric)}
@@ -157,7 +159,7 @@ def candidate(
         holder = Subject(other.facts, other._sources)
     return Candidate(
         facts, sources, to, champion=holder, rollback=rollback, requester=_person(requester),
-        approvals=lambda: given,
+        approvals=lambda: given, proves=lambda text, seal: seal is None,
     )  # fmt: skip
 
 

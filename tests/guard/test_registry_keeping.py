@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 import hotpass
+from hotpass.candidate import Person
+from hotpass.ledger.seal import Seal
+from hotpass.people import REGISTERED_BY_SEAL_TAG, registrant_of
+from hotpass.registry.convert import version_facts
 from support.guarded_clients import GuardedClient, M, in_production, refused
 from support.versions import make_version
 
@@ -191,6 +196,32 @@ def test_who_registered_a_version_is_on_it(registry: GuardedClient) -> None:
     assert registry.plain.client.get_model_version(M, "3").tags == {key: "eve"}
     assert (free.tags, prompt.tags) == ({}, {mark: "true"})
     assert "written by Hotpass alone" in refused(registry.client.delete_model_version_tag, M, "3", key)
+
+
+def test_with_a_key_who_registered_a_version_is_sealed(
+    registry: GuardedClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flask import Flask, g
+    from mlflow.entities.model_registry import ModelVersionTag
+
+    key = tmp_path / "guard.key"
+    key.write_text("k" * 64)
+    key.chmod(0o600)
+    monkeypatch.setenv("HOTPASS_GUARD_KEY_FILE", str(key))
+    store, seal, source = registry.store, Seal(b"k" * 64), "s3://bucket/model"
+    store.create_registered_model(M)
+    with Flask("test").test_request_context():
+        g.mlflow_authenticated_user = "eve"
+        first = store.create_model_version(M, source)
+        replayed = [ModelVersionTag(tag, value) for tag, value in first.tags.items()]
+        store.create_model_version(M, source, tags=replayed)
+    store.create_model_version(M, source, tags=replayed)
+    found = [version_facts(registry.plain.client.get_model_version(M, str(n))) for n in (1, 2, 3)]
+    assert first.tags == found[0].tags
+    assert [registrant_of(facts, seal.proves) for facts in found] == [
+        Person("eve", True), Person("eve", True), None,
+    ]  # fmt: skip
+    assert found[0].tags[REGISTERED_BY_SEAL_TAG] != found[1].tags[REGISTERED_BY_SEAL_TAG]
 
 
 def test_a_copy_has_no_tags_of_hotpass(registry: GuardedClient) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -313,6 +314,31 @@ def test_an_authenticated_user_is_written_on_the_run(lite_runs: GuardedRuns) -> 
     assert "hotpass.created_by" not in claimed.data.tags
     assert made.data.tags["hotpass.created_by"] == "ada"
     assert lite_runs.plain.get_run(made.info.run_id).data.tags["hotpass.created_by"] == "ada"
+
+
+def test_with_a_key_who_made_a_run_is_sealed(
+    lite_runs: GuardedRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flask import Flask, g
+
+    from hotpass.candidate import Person
+    from hotpass.ledger.seal import Seal
+    from hotpass.people import trainer_of
+    from hotpass.registry.convert import run_facts
+
+    key = tmp_path / "guard.key"
+    key.write_text("k" * 64)
+    key.chmod(0o600)
+    monkeypatch.setenv("HOTPASS_GUARD_KEY_FILE", str(key))
+    store, seal = lite_runs.store, Seal(b"k" * 64)
+    with Flask("test").test_request_context():
+        claimed = store.create_run("0", "eve", 1, [], None)
+        g.mlflow_authenticated_user = "ada"
+        made = store.create_run("0", "eve", 1, [], None)
+    found = lite_runs.plain.get_run(made.info.run_id)
+    assert found.data.tags == made.data.tags
+    assert trainer_of(run_facts(found), seal.proves) == Person("ada", authenticated=True)
+    assert trainer_of(run_facts(claimed), seal.proves) is None
 
 
 # --- at the same time ---------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ from hotpass.guard.refusals import refusal, told_to_mlflow
 from hotpass.guard.registry_view import RegistryView
 from hotpass.guard.spelling import folded
 from hotpass.guard.who import actor_of_request
-from hotpass.people import REGISTERED_BY_TAG
+from hotpass.people import REGISTERED_BY_SEAL_TAG, REGISTERED_BY_TAG, registered_by
+from hotpass.registry.convert import version_facts
 from hotpass.stages import alias_of, canonical
 
 if TYPE_CHECKING:
@@ -295,18 +296,33 @@ class GuardedRegistryStore(RegistryView):
         local_model_path: str | None = None,
         model_id: str | None = None,
     ) -> Any:
-        """With MLflow's auth, the version says who registered it, in a tag that nobody else can write."""
+        """With MLflow's auth, the version says who registered it, in a tag that nobody else can write, under
+        the guard's seal if it has a key.
+        """
+
+        def plainly() -> Any:
+            return super(GuardedRegistryStore, self).create_model_version(
+                name, source, run_id, tags, run_link, description, local_model_path, model_id
+            )
+
         model, prompt = self._reached(name), False
         if model is not None and tags:
             with self._sessions.joined() as session:
                 prompt = rules.is_prompt(self._model_tags(session, model))
             tags = rules.without_ours(tags, prompt=prompt)
-        actor = actor_of_request()
-        if model is not None and actor.authenticated and not prompt:
-            tags = [*(tags or ()), ModelVersionTag(REGISTERED_BY_TAG, actor.name)]
-        return super().create_model_version(
-            name, source, run_id, tags, run_link, description, local_model_path, model_id
-        )
+        actor, seal = actor_of_request(), self._guard.seal
+        if model is None or prompt or not actor.authenticated:
+            return plainly()
+        tags = [*(tags or ()), ModelVersionTag(REGISTERED_BY_TAG, actor.name)]
+        if seal is None:
+            return plainly()
+        with self._sessions.joined():
+            made = plainly()
+            said = registered_by(version_facts(made), actor.name)
+            tag = ModelVersionTag(REGISTERED_BY_SEAL_TAG, seal.of(said))
+            super().set_model_version_tag(made.name, made.version, tag)
+            made._add_tag(tag)
+        return made
 
     # --- checking -------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from hotpass.guard.known_methods import check_known
 from hotpass.guard.known_tracking_methods import GUARDED, TRACKING_METHODS, Touches
 from hotpass.guard.refusals import refusal
 from hotpass.guard.who import actor_of_request
-from hotpass.people import CREATED_BY_TAG
+from hotpass.people import CREATED_BY_SEAL_TAG, CREATED_BY_TAG, created_by
 
 if TYPE_CHECKING:
     from hotpass.guard.core import Guard
@@ -83,16 +83,24 @@ class GuardedTrackingStore(SqlAlchemyStore):  # type: ignore[misc]
     # --- runs -----------------------------------------------------------------------------------------------
 
     def create_run(self, experiment_id: Any, user_id: Any, start_time: Any, tags: Any, run_name: Any) -> Any:
-        """With MLflow's auth, the run says who made it, in a tag that nobody else can write."""
+        """With MLflow's auth, the run says who made it, in a tag that nobody else can write, under the
+        guard's seal if it has a key.
+        """
         tags = [tag for tag in tags or () if may_be_claimed(tag.key)]
         actor = actor_of_request()
         if actor.authenticated:
             tags.append(RunTag(CREATED_BY_TAG, actor.name))
 
         def plainly() -> Any:
-            return super(GuardedTrackingStore, self).create_run(
+            run = super(GuardedTrackingStore, self).create_run(
                 experiment_id, user_id, start_time, tags, run_name
             )
+            if actor.authenticated and self._guard.seal is not None:
+                run_id = run.info.run_id
+                tag = RunTag(CREATED_BY_SEAL_TAG, self._guard.seal.of(created_by(run_id, actor.name)))
+                super(GuardedTrackingStore, self).set_tag(run_id, tag)
+                run.data._add_tag(tag)
+            return run
 
         return self._evidence.unless(Touched(experiments=[experiment_id]), "create_run", plainly)
 

@@ -34,4 +34,4 @@ class Seal:
 
     def proves(self, text: str, seal: str | None) -> bool:
         """Whether `seal` was made for `text` with this key."""
-        return seal is not None and hmac.compare_digest(self.of(text), seal)
+        return seal is not None and hmac.compare_digest(self.of(text).encode(), seal.encode())

@@ -101,6 +101,7 @@ def test_claimed_names_count_only_where_the_policy_says_so():
         (asked("ana", "ben", run=False), "nobody knows who trained this version"),
         (asked("ana", "ben", trainer=Person("tom")), "tom is said to be who trained this version"),
         (asked("ana", "ben", registrant=None), "nobody knows who registered this version"),
+        (asked("ana", "ben", registrant=Person("eve")), "eve is said to be who registered this version"),
         (asked("ana", "ben", requester=Person("rita")), "rita is said to be who asks for this promotion"),
     ],
 )

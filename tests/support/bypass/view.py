@@ -12,7 +12,12 @@ from sqlalchemy import Engine, bindparam, text
 
 from hotpass.ledger.head import TAG_HEAD
 from hotpass.ledger.record import TAG_SEQ
-from hotpass.people import CREATED_BY_TAG, REGISTERED_BY_TAG
+from hotpass.people import (
+    CREATED_BY_SEAL_TAG,
+    CREATED_BY_TAG,
+    REGISTERED_BY_SEAL_TAG,
+    REGISTERED_BY_TAG,
+)
 from support.bypass.setting import Setting
 
 Rows = dict[tuple[Any, ...], tuple[Any, ...]]
@@ -56,7 +61,7 @@ class Camera:
         self._logged = [behind.model_id for behind in frozen if behind.model_id]
         self._folders = [behind.folder for behind in frozen]
         self._frozen_versions = {
-            (model, version) for model, version in setting.behind
+            (setting.workspace or "default", model, version) for model, version in setting.behind
             if model != setting.free and (model, version) != (setting.model, setting.fresh)
         }  # fmt: skip
 
@@ -95,8 +100,9 @@ class Camera:
         for workspace, name, version, key, value in read.rows(
             "SELECT workspace, name, version, key, value FROM model_version_tags WHERE name LIKE 'lead%'"
         ):
-            frozen = (name, version) in self._frozen_versions
-            if frozen or (marks(key) and not (key == REGISTERED_BY_TAG and value in self._authenticated)):
+            if (workspace, name, version) in self._frozen_versions or (
+                marks(key) and not self._names(key, value)
+            ):
                 found["version tag", workspace, name, version, key] = (value,)
         for workspace, name, key, value in read.rows(
             "SELECT workspace, name, key, value FROM registered_model_tags WHERE name LIKE 'lead%'"
@@ -108,9 +114,15 @@ class Camera:
             " JOIN experiments e ON e.experiment_id = r.experiment_id"
             " WHERE lower(t.key) LIKE 'hotpass.%' AND e.name NOT LIKE 'hotpass-ledger%'"
         ):
-            if not (key == CREATED_BY_TAG and value in self._authenticated):
+            if not self._names(key, value):
                 found["run tag", run, key] = (value,)
         return found
+
+    def _names(self, key: str, value: str) -> bool:
+        """Whether it says who made a run or a version, or is a seal on that; a wrong seal proves nothing."""
+        if key in (CREATED_BY_TAG, REGISTERED_BY_TAG):
+            return value in self._authenticated
+        return key in (CREATED_BY_SEAL_TAG, REGISTERED_BY_SEAL_TAG)
 
     def _evidence(self, read: Reader) -> Rows:
         runs, logged = {"ids": self._runs}, {"ids": self._logged}
