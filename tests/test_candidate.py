@@ -93,7 +93,7 @@ def test_everything_read_is_remembered_as_json():
         "datasets": [{"name": "d", "digest": "aa", "context": "training"}],
         "run.started_at": NOW.isoformat(),
         "stays": [["Staging", NOW.isoformat(), None]],
-        "model_file": {"inputs": [["x", "long"]], "outputs": None, "input_example": False},
+        "model_file": {"inputs": [["x", "long"]], "outputs": None, "input_example": False, "source": "file"},
         "evidence.e": {"n": 1},
     }
 

@@ -18,10 +18,12 @@ import hotpass
 from hotpass import api
 from hotpass.artifacts import DIGEST_TAG
 from hotpass.drift.findings import Drift, Scan
+from hotpass.facts import ModelFile
 from hotpass.ledger.seal import Seal
 from hotpass.plugins import create_manager
 from hotpass.policy.model import PolicySet, PromotionEntry
 from hotpass.recovery import DECISION_TAG
+from hotpass.registry.convert import MODEL_FILE_TAG, model_file_tag
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.session import Session
 from support.policies import entries, policy_set
@@ -443,6 +445,59 @@ def test_evidence_of_the_first_decision_counts_too(sqlite_store: Store) -> None:
     [finding] = scans(sqlite_store)["m_raised"].findings
     assert (finding.version, str(finding.kind)) == (1, "evidence")
     assert finding.recorded.startswith("metrics.roc_auc was 0.6 ")
+
+
+class TestWhatTheFileSays:
+    """A LoggedModel's tag can say what is in the MLmodel file. A decision reads the tag where whoever decides
+    believes it, and else the file, as a guard always does; a scan believes tags.
+    """
+
+    ELSE = ModelFile((("another", "double"),), (("0", "double"),))
+
+    def served(self, store: Store, *, said: ModelFile | None = None, guard: bool = False) -> str:
+        """The id of the LoggedModel of version 1, in Production, with a tag that says this of its file."""
+        make(store, "m_file")
+        model_id = logged_model_of(store, "m_file", 1)
+        if said is not None:
+            self.say(store, model_id, said)
+        registry = MlflowRegistry(store.uri, store.uri, trust_tags=not guard)
+        Session(registry, policies(), create_manager()).promote("m_file", 1, "Production")
+        return model_id
+
+    def say(self, store: Store, model_id: str, said: ModelFile | str) -> None:
+        text = said if isinstance(said, str) else str(model_file_tag(said))
+        store.client.set_logged_model_tags(model_id, {MODEL_FILE_TAG: text})
+
+    def found(self, store: Store) -> list[tuple[str, str]]:
+        [scan] = connect(store).drift()
+        return [(str(finding.kind), finding.found) for finding in scan.findings]
+
+    @pytest.mark.parametrize("guard", [True, False])
+    def test_what_was_read_in_the_file_is_not_compared_with_a_tag(self, store: Store, guard: bool) -> None:
+        model_id = self.served(store, said=self.ELSE if guard else None, guard=guard)
+        assert self.found(store) == []
+        self.say(store, model_id, "whatever")
+        assert self.found(store) == []
+        mlmodel = file_of(store, "m_file", 1).parent / "MLmodel"
+        mlmodel.write_text(mlmodel.read_text().replace("income", "outcome"))
+        [(kind, _)] = self.found(store)
+        assert kind == "files"
+
+    def test_what_was_read_in_the_tag_is_compared_with_the_tag(self, store: Store) -> None:
+        """Whatever the file says."""
+        model_id = self.served(store, said=self.ELSE)
+        assert self.found(store) == []
+        for text in ("not what Hotpass writes", "[" * 4000):
+            self.say(store, model_id, text)
+            [(kind, found)] = self.found(store)
+            assert (kind, found.startswith(f"model_file is {text[:50]}")) == ("evidence", True)
+        self.say(store, model_id, replace(self.ELSE, has_input_example=True))
+        [(kind, found)] = self.found(store)
+        assert (kind, found.startswith("model_file is {")) == ("evidence", True)
+        store.client.delete_logged_model_tag(model_id, MODEL_FILE_TAG)
+        assert self.found(store) == [("evidence", "model_file is nothing")]
+        self.say(store, model_id, self.ELSE)
+        assert self.found(store) == []
 
 
 def test_with_the_key_a_record_past_the_guard_is_drift(sqlite_store: Store) -> None:

@@ -190,11 +190,7 @@ class Subject:
         found = self._sources.model_file()
         key = f"{self._prefix}model_file"
         if key not in self.read:
-            self.read[key] = None if found is None else {
-                "inputs": [list(column) for column in found.inputs] if found.inputs is not None else None,
-                "outputs": [list(column) for column in found.outputs] if found.outputs is not None else None,
-                "input_example": found.has_input_example,
-            }  # fmt: skip
+            self.read[key] = None if found is None else found.as_json()
         return found
 
     def stays(self) -> Sequence[Stay]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from hotpass.verdicts import Identity
+from hotpass.verdicts import Identity, Json
 
 
 class Dataset(NamedTuple):
@@ -88,6 +88,17 @@ class ModelFile:
     flavors: tuple[str, ...] = ()
     #: For each flavor that says so, how the model is serialised: {"sklearn": "skops"}.
     serialization: Mapping[str, str] = field(default_factory=dict)
+    #: Where that was read: in the "file", or in the LoggedModel's "tag" that says what is in the file.
+    source: str = field(default="file", compare=False)
+
+    def as_json(self) -> dict[str, Json]:
+        """What of it a decision rests on."""
+        return {
+            "inputs": None if self.inputs is None else [list(column) for column in self.inputs],
+            "outputs": None if self.outputs is None else [list(column) for column in self.outputs],
+            "input_example": self.has_input_example,
+            "source": self.source,
+        }
 
 
 class Person(NamedTuple):

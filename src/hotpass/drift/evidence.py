@@ -3,7 +3,8 @@
 Every value in a decision's snapshot is read again, by the code that read it then (`candidate.Subject`), from
 runs and LoggedModels that are read many at a time. Metrics, parameters and what else a training run leaves
 are finished when a version is judged; tags of versions and models are not, so there only the last decision
-that read one counts, and a tag that was added since is no drift.
+that read one counts, and a tag that was added since is no drift. What a decision read in the files, as a
+guard does, is not read again here: their digest is compared.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from hotpass.facts import VersionFacts
 from hotpass.gather import Batch, VersionSources
 from hotpass.ledger.reading import key_of
 from hotpass.ledger.record import Entry
-from hotpass.registry.convert import MODEL_FILE_TAG
+from hotpass.registry.convert import MODEL_FILE_TAG, model_file_of_tag
 from hotpass.registry.port import Registry
 from hotpass.stages import RESTING
 from hotpass.verdicts import Json
@@ -123,8 +124,8 @@ def _read_again(subject: Subject, batch: Batch, key: str, recorded: Json) -> Jso
         subject.started_at()
     elif key == "datasets":
         subject.datasets()
-    elif key == "model_file" and _says_its_file(subject.facts, batch):
-        subject.model_file()
+    elif key == "model_file" and isinstance(recorded, dict) and recorded.get("source") == "tag":
+        return _said_of_its_file(subject.facts, batch)
     return subject.read.get(key, recorded)
 
 
@@ -137,10 +138,16 @@ def _metric(rest: str, recorded: Json) -> tuple[str, str | None]:
     return (name, asked) if sign and recorded is None else (rest, None)
 
 
-def _says_its_file(facts: VersionFacts, batch: Batch) -> bool:
-    """Whether a tag says what the MLmodel file says; else the digest of the files is what counts."""
+def _said_of_its_file(facts: VersionFacts, batch: Batch) -> Json:
+    """What the LoggedModel's tag says is in the MLmodel file, whatever the registry would believe itself."""
     found = batch.logged_models().get(facts.model_id)
-    return found is not None and MODEL_FILE_TAG in found.tags
+    said = found.tags.get(MODEL_FILE_TAG) if found else None
+    if said is None:
+        return None
+    try:
+        return model_file_of_tag(said).as_json()
+    except ValueError:
+        return said
 
 
 def served_versions(seen: Seen) -> Sequence[VersionFacts]:

@@ -164,7 +164,8 @@ def model_file(text: str) -> ModelFile:
 
 def model_file_tag(file: ModelFile) -> str | None:
     """The value of MODEL_FILE_TAG for `file`; None where it is too long for a tag (some hundred columns)."""
-    text = json.dumps(asdict(file), separators=(",", ":"))
+    said = {name: value for name, value in asdict(file).items() if name != "source"}
+    text = json.dumps(said, separators=(",", ":"))
     return text if len(text) <= _TAG_LIMIT else None
 
 
@@ -178,8 +179,9 @@ def model_file_of_tag(text: str) -> ModelFile:
             has_input_example=said["has_input_example"] is True,
             flavors=tuple(str(flavor) for flavor in said["flavors"]),
             serialization={str(flavor): str(kind) for flavor, kind in said["serialization"].items()},
+            source="tag",
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"tag {MODEL_FILE_TAG} is not what Hotpass writes: {error}") from None
 
 
