@@ -334,6 +334,30 @@ def test_a_request_that_is_sent_twice(sqlite_store: Store) -> None:
     assert check(sqlite_store, version) == ["ana"]
 
 
+@pytest.mark.parametrize("ends", ["withdrawn", "used"])
+def test_a_request_that_comes_again_after_the_approval_that_it_found_has_ended(
+    store: Store, ends: str
+) -> None:
+    rules = policies({"approvals": {"at_least": 1}})
+    version = trained(store)
+    ana = someone(store, "ana", rules=rules)
+    first = ana.approve("leads", version, "Production", reason="seen it", request_id="one")
+    found = ana.approve("leads", version, "Production", reason="seen it twice", request_id="two")
+    assert (found.record.kind, found.record.body["stood"]) == (Kind.APPROVAL, first.id)
+    if ends == "withdrawn":
+        ana.withdraw("leads", version, "Production", reason="seen more")
+    else:
+        ana.promote("leads", version, "Production")
+        ana.promote("leads", version, "Staging")
+    for request_id, entry in (("one", first), ("two", found)):
+        again = someone(store, "ana", rules=rules).approve(
+            "leads", version, "Production", reason="late", request_id=request_id
+        )
+        assert again.id == entry.id
+    with pytest.raises(hotpass.PromotionPending):
+        ana.promote("leads", version, "Production")
+
+
 def test_many_at_once_are_all_recorded(store: Store) -> None:
     version = trained(store)
     names = [f"p{number}" for number in range(4)]

@@ -43,8 +43,10 @@ class Word:
 
 
 def approve(registry: Registry, chain: Chain, word: Word, notify: Callable[[str], None]) -> Entry:
-    """Records the approval and returns its record: the one that stands, where the actor has approved before.
+    """Records the approval and returns its record.
 
+    Where the actor's approval stands already, that is the answer, and nothing is recorded. A request with an
+    id is recorded all the same, or it would approve anew if it came again after the approval had ended.
     Raises CallError where nobody says who approves or why, where the version holds the stage already, or
     where its files are not those that were registered; NotFound, RegistryError, LedgerError.
     """
@@ -59,11 +61,14 @@ def approve(registry: Registry, chain: Chain, word: Word, notify: Callable[[str]
                 f"{facts.model} version {facts.version} is in {word.stage} already; there is nothing to "
                 "approve"
             )
+        body = _body(word, facts.identity(digest), "approved")
         for given in _standing(chain, facts, entries, word):
             who = Actor(given.name, given.authenticated)
             if who == word.actor and given.artifact_digest == digest:
+                if word.request_id:
+                    return body | {"stood": given.record_id}
                 return next(entry for entry in entries if entry.id == given.record_id)
-        return _body(word, facts.identity(digest), "approved")
+        return body
 
     return _record(registry, chain, facts, word, Kind.APPROVAL, say, notify)
 

@@ -175,10 +175,10 @@ class Session:
         """Records that the session's actor approves of `version` of `model`, with the files it has now, going
         to stage `to`.
 
-        Returns the record; where the actor's approval stands already, the one of then. A `request_id` that
-        was recorded before gives the record of then, too. Raises CallError without a reason or a name, where
-        the version is in the stage already and where its files have changed since it was registered;
-        NotFound, RegistryError, LedgerError.
+        Returns the record; where the actor's approval stands already, the one of then, or with a `request_id`
+        one that names it as `stood`. A `request_id` that was recorded before gives the record of then. Raises
+        CallError without a reason or a name, where the version is in the stage already and where its files
+        have changed since it was registered; NotFound, RegistryError, LedgerError.
         """
         word = approving.Word(model, version_of(version), canonical(to), self.actor, reason, request_id)
         found = self._remote.say("approve", word) if self._remote is not None else None

@@ -58,7 +58,11 @@ def test_two_pairs_of_eyes(hotpass: Hotpass, staged: Store, monkeypatch: pytest.
         ran.out,
     ), ran.out
     ran = hotpass(*command.split(), "--reason", "as I said")
-    assert re.match(rf"ana \(.+\) had approved .+ at {MOMENT}, and that stands\.\n", ran.out), ran.out
+    assert re.match(
+        r"ana \(.+\) had approved lead_scoring version 1 for Production before, and that stands\. "
+        r"Recorded again as [0-9a-f]{8}\.\n",
+        ran.out,
+    ), ran.out
 
     monkeypatch.setenv("HOTPASS_ACTOR", "rita")
     assert hotpass("promote", MODEL, 1, "--to", "Production").code == 0

@@ -73,7 +73,7 @@ def test_who_trained_and_who_asks_is_proved_and_so_is_who_approves(
     with server.as_user("rita"):
         assert hotpass.promote(model, version, "Production").allowed
         kinds = [str(entry.record.kind) for entry in hotpass.history(model)]
-    assert [kinds.count(kind) for kind in ("approval", "withdrawal", "decision")] == [5, 1, 3]
+    assert [kinds.count(kind) for kind in ("approval", "withdrawal", "decision")] == [6, 1, 3]
 
 
 def test_files_of_ones_own_beside_another_persons_run_are_not_approved_by_oneself(server: Guarded) -> None:

@@ -11,7 +11,6 @@ import typer
 from hotpass.cli import output
 from hotpass.cli.decide import ToOption, VersionArgument
 from hotpass.cli.look import record_as_json
-from hotpass.cli.moments import moment
 from hotpass.cli.next_steps import Given
 from hotpass.cli.options import (
     JsonOption,
@@ -53,21 +52,18 @@ def approve(
     given = Given(policies, plugins, registry_uri, tracking_uri)
     _check_reason(given, "approve", model, version, to, reason)
     session, stage = given.open(to, version)
-    request_id = uuid.uuid4().hex
     with session:
-        entry = session.approve(model, version, stage, reason=reason, request_id=request_id)
+        entry = session.approve(model, version, stage, reason=reason, request_id=uuid.uuid4().hex)
     if as_json:
         output.print_json(record_as_json(entry))
         return 0
     number = str(entry.record.body["version"])
-    stood_before = entry.record.body.get("request_id") != request_id
+    said = f"{model} version {number} for {stage}"
     output.say(
         shown(
-            f"{who(entry)} had approved {model} version {number} for {stage} at {moment(entry.record.time)}, "
-            "and that stands."
-            if stood_before
-            else f"Approved: {model} version {number} for {stage}, by {who(entry)}. "
-            f"Recorded as {entry.id[:8]}."
+            f"{who(entry)} had approved {said} before, and that stands. Recorded again as {entry.id[:8]}."
+            if "stood" in entry.record.body
+            else f"Approved: {said}, by {who(entry)}. Recorded as {entry.id[:8]}."
         ),
         style="bold green",
     )
