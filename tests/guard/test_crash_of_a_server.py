@@ -26,7 +26,7 @@ WAYS = ("key", "key", "key", "transition", "key", "alias")
 #: A request that is answered with an error of the server is sent again, as MLflow's client does, this often.
 PATIENCE = 30
 #: Versions of each model beyond the promotions, since clients go on for as long as there are kills to come.
-SPARE = 20
+SPARE = 12
 
 
 @dataclass
@@ -143,7 +143,7 @@ def run_kills(server: Guarded, kills: int, promotions: int, seed: int) -> list[s
     for model in models:
         server.client.transition_model_version_stage(model, str(next(versions[model])), "Production")
     behind, done, began = Behind(server), 0, time.monotonic()
-    clients = Clients(server, wanted(versions, chance))
+    clients = Clients(server, wanted(versions))
     wrong: list[str] = []
     while done < kills or len(clients.begun) < promotions:
         clients.go.set()
@@ -189,9 +189,10 @@ def versions_of(server: Guarded, model: str, count: int) -> Iterator[int]:
     return iter(range(first, first + count))
 
 
-def wanted(versions: dict[str, Iterator[int]], chance: random.Random) -> Iterator[Promotion]:
+def wanted(versions: dict[str, Iterator[int]]) -> Iterator[Promotion]:
+    """Of each model in turn as many as there are ways."""
     for number in itertools.count():
-        model = chance.choice(list(versions))
+        model = list(versions)[number // len(WAYS) % len(versions)]
         yield Promotion(number, model, next(versions[model]))
 
 
