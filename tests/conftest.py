@@ -104,7 +104,9 @@ def _reset_mlflow() -> None:
     from mlflow.tracking import fluent
     from mlflow.tracking._model_registry import utils as registry
     from mlflow.tracking._tracking_service import utils as tracking
+    from mlflow.utils import workspace_context
 
+    workspace_context._WORKSPACE.set(None)
     try:
         while mlflow.active_run() is not None:
             mlflow.end_run()

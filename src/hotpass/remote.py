@@ -171,12 +171,20 @@ class Remote:
 
     def _send(self, method: str, path: str, **sent: Any) -> Any:
         """The server's answer; from then on it is known whether there is a guard."""
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
         from mlflow.utils.rest_utils import http_request
 
-        answer = call(
-            f"ask the guard at {self.uri}", http_request, self._credentials(), path, method,
-            retry_codes=RETRIED, raise_on_status=False, **sent,
-        )  # fmt: skip
+        def ask() -> Any:
+            got = http_request(
+                self._credentials(), path, method, retry_codes=RETRIED, raise_on_status=False, **sent
+            )
+            if got.status_code in RETRIED and GUARD_HEADER not in got.headers:
+                # Nothing that says whether there is a guard; worth another try.
+                raise MlflowException(f"it answers HTTP {got.status_code}", TEMPORARILY_UNAVAILABLE)
+            return got
+
+        answer = call(f"ask the server at {self.uri}", ask)
         if answer.status_code == 401:
             raise RegistryError(
                 f"the server at {masked(self.uri)} does not know who you are (HTTP 401). Set "

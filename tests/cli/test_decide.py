@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hotpass import api
+from hotpass.ledger.record import Actor, Kind
+from hotpass.policy.model import PolicySet
 from support.commands import Hotpass
 from support.stores import Store
 from support.versions import make_version
@@ -259,11 +262,17 @@ def test_who_waits_for_another_promotion_is_told(
 ) -> None:
     good(sqlite_store)
     assert hotpass("promote", MODEL, 1, "--to", "Staging").code == 0
-    client = sqlite_store.client
-    experiment = client.get_experiment_by_name(f"hotpass-ledger/{MODEL}").experiment_id
-    (record,) = client.search_runs([experiment])
-    client.update_run(record.info.run_id, status="RUNNING")  # as if its process were still at it
-    finishes = threading.Timer(3.0, client.update_run, [record.info.run_id, "FINISHED"])
+    with api.connect(policies=PolicySet(), registry_uri=sqlite_store.uri) as session:
+        chain = session._chain(MODEL)
+    head = chain.refresh()
+    assert head is not None
+    # As a process does that has not the database: it opens a record first, and closes it when it has moved.
+    opened = chain.append(
+        Kind.DECISION, head.record.body, after=head, moves=True, actor=Actor("ann"), workspace="default",
+        title="still open",
+    )  # fmt: skip
+    assert opened is not None
+    finishes = threading.Timer(3.0, chain.close, [opened], {"moved": True, "at_ms": None})
     finishes.start()
 
     ran = hotpass("check", MODEL, 1, "--to", "Staging")

@@ -34,6 +34,11 @@ class VersionFiles:
                 _as_served(source, tracking_uri), tracking_uri=tracking_uri, registry_uri=registry_uri
             )
         except Exception as error:
+            if source.startswith("mlflow-artifacts:") and not tracking_uri.startswith("http"):
+                raise RegistryError(
+                    f"cannot read the files of {name}: an MLflow server hands them out, and they cannot be had "
+                    "from its database. Name the server: MLFLOW_TRACKING_URI=http://…"
+                ) from None
             raise RegistryError(f"cannot read the files of {name}: {masked(str(error))}") from None
 
     @property
