@@ -38,14 +38,13 @@ from support.stores import Postgres, Store, forget_engines
 #: Kind of database, auth, workspaces, two servers.
 VARIANTS = [
     pytest.param("sqlite", False, False, id="sqlite"),
-    pytest.param("postgres", True, True, id="postgres-auth-workspaces"),
     *(
         pytest.param(
             kind, auth, workspaces, marks=pytest.mark.slow,
             id="-".join([kind, *["auth"] * auth, *["workspaces"] * workspaces]),
         )
         for kind in ("sqlite", "postgres") for auth in (False, True) for workspaces in (False, True)
-        if (kind, auth, workspaces) not in [("sqlite", False, False), ("postgres", True, True)]
+        if (kind, auth, workspaces) != ("sqlite", False, False)
     ),
 ]  # fmt: skip
 

@@ -230,6 +230,7 @@ def seed(given_environment: dict[str, str]) -> int:
 Start = Callable[..., Guarded]
 
 
+@pytest.mark.slow
 def test_killed_twice(own_guarded: Start, seed: int) -> None:
     assert run_kills(own_guarded(policies=PRODUCTION_ALONE), 2, 6, seed) == [], f"seed {seed}"
 

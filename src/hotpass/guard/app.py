@@ -44,6 +44,8 @@ def create_app() -> Any:
         _stop(str(error))
     except MlflowException as error:
         _stop(masked(str(error.message)))
+    except Exception as error:  # whatever it is, a worker that is started again meets the same
+        _stop(masked(f"{type(error).__name__}: {error}"))
 
 
 def _guarded_app() -> Any:

@@ -36,8 +36,8 @@ class VersionFiles:
         except Exception as error:
             if source.startswith("mlflow-artifacts:") and not tracking_uri.startswith("http"):
                 raise RegistryError(
-                    f"cannot read the files of {name}: an MLflow server hands them out, and they cannot be had "
-                    "from its database. Name the server: MLFLOW_TRACKING_URI=http://…"
+                    f"cannot read the files of {name}: an MLflow server hands them out, and they cannot be "
+                    "had from its database. Name the server: MLFLOW_TRACKING_URI=http://…"
                 ) from None
             raise RegistryError(f"cannot read the files of {name}: {masked(str(error))}") from None
 
