@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +180,7 @@ def test_a_frozen_logged_model_may_become_another_version(lite_runs: GuardedRuns
 
 
 def test_the_run_is_as_frozen_as_its_logged_models_version(lite_runs: GuardedRuns) -> None:
-    """An experiment is not deleted from under the run that logged the model, whichever run the version says.
-    """
+    """An experiment is not deleted from under the run that logged the model, whichever run the version says."""
     first = lite_runs.version("free_m", experiment="first")
     second = lite_runs.version("free_m", experiment="second")
     plain = lite_runs.registry.plain.client
@@ -339,53 +336,6 @@ def test_with_a_key_who_made_a_run_is_sealed(
     assert found.data.tags == made.data.tags
     assert trainer_of(run_facts(found), seal.proves) == Person("ada", authenticated=True)
     assert trainer_of(run_facts(claimed), seal.proves) is None
-
-
-# --- at the same time ---------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def slow_metrics(runs: GuardedRuns) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Stops MLflow between its look at the run and its write of a metric, until told."""
-    reached, go_on = threading.Event(), threading.Event()
-    update = runs.store._update_latest_metrics_if_necessary
-
-    def wait(*args: Any) -> Any:
-        reached.set()
-        assert go_on.wait(30)
-        return update(*args)
-
-    runs.store._update_latest_metrics_if_necessary = wait
-    try:
-        yield reached, go_on
-    finally:
-        del runs.store._update_latest_metrics_if_necessary
-
-
-def test_a_promotion_between_look_and_write(runs: GuardedRuns) -> None:
-    """The evidence that a decision saw is the evidence that stays, however slow a write is."""
-    from mlflow.entities import Metric
-    from mlflow.exceptions import MlflowException
-
-    version = runs.version(M)
-    outcome: list[Any] = []
-
-    def write() -> None:
-        try:
-            runs.store.log_metric(version.run_id, Metric("roc_auc", 0.99, int(time.time() * 1000) + 5, 9))
-            outcome.append("written")
-        except MlflowException as error:
-            outcome.append(error.error_code)
-
-    with slow_metrics(runs) as (reached, go_on):
-        thread = threading.Thread(target=write)
-        thread.start()
-        assert reached.wait(30)
-        runs.registry.client.transition_model_version_stage(M, "1", "Staging")
-        go_on.set()
-        thread.join(60)
-    assert outcome == ["PERMISSION_DENIED"]
-    assert runs.plain.get_run(version.run_id).data.metrics["roc_auc"] == 0.8
 
 
 # --- MLflow as before ---------------------------------------------------------------------------------------
