@@ -55,3 +55,42 @@ def test_a_promotion_between_look_and_write(runs: GuardedRuns) -> None:
         thread.join(60)
     assert outcome == ["PERMISSION_DENIED"]
     assert runs.plain.get_run(version.run_id).data.metrics["roc_auc"] == 0.8
+
+
+def test_a_promotion_while_its_evidence_is_being_hidden(runs: GuardedRuns) -> None:
+    """MLflow's `delete_experiment` lists the runs of the experiment and marks them deleted in one
+    transaction.
+    """
+    from mlflow.exceptions import MlflowException
+
+    version = runs.version(M)
+    experiment = runs.plain.get_run(version.run_id).info.experiment_id
+    reached, go_on = threading.Event(), threading.Event()
+    listed = runs.store._list_run_infos
+    outcome: list[Any] = []
+
+    def slow(*args: Any) -> Any:
+        reached.set()
+        assert go_on.wait(30)
+        return listed(*args)
+
+    def hide() -> None:
+        try:
+            runs.store.delete_experiment(experiment)
+            outcome.append("hidden")
+        except MlflowException as error:
+            outcome.append(error.error_code)
+
+    runs.store._list_run_infos = slow
+    try:
+        thread = threading.Thread(target=hide)
+        thread.start()
+        assert reached.wait(30)
+        runs.registry.client.transition_model_version_stage(M, "1", "Staging")
+        go_on.set()
+        thread.join(60)
+    finally:
+        del runs.store._list_run_infos
+    assert outcome == ["PERMISSION_DENIED"]
+    assert runs.plain.get_experiment(experiment).lifecycle_stage == "active"
+    assert runs.plain.get_run(version.run_id).info.lifecycle_stage == "active"

@@ -180,7 +180,9 @@ def test_a_frozen_logged_model_may_become_another_version(lite_runs: GuardedRuns
 
 
 def test_the_run_is_as_frozen_as_its_logged_models_version(lite_runs: GuardedRuns) -> None:
-    """An experiment is not deleted from under the run that logged the model, whichever run the version says."""
+    """An experiment is not deleted from under the run that logged the model, whichever run the version
+    says.
+    """
     first = lite_runs.version("free_m", experiment="first")
     second = lite_runs.version("free_m", experiment="second")
     plain = lite_runs.registry.plain.client

@@ -91,7 +91,8 @@ class Evidence:
                 raise refused(*found)
             self._observations.observe(call, *found)
             return plainly()
-        if self._guard.settings.observe or not (touched.runs or touched.logged_models):
+        writes_evidence = touched.runs or touched.logged_models or touched.hidden_experiments
+        if self._guard.settings.observe or not writes_evidence:
             return plainly()
         token = _ask_again.set(lambda session: self._refuse_late(session, touched))
         try:
@@ -167,7 +168,7 @@ class Evidence:
                 return f"a metric of run {run_id}", found
         for experiment_id in touched.hidden_experiments:
             if str(experiment_id).isdecimal():
-                found = self._standing.behind_experiment(int(experiment_id))
+                found = self._standing.behind_experiment(int(experiment_id), connection)
                 if found is not None:
                     return f"a run in experiment {experiment_id}", found
         return None

@@ -107,16 +107,18 @@ class Standing:
         found = self._frozen(connection, self._rests_on_logged_model(model_id))
         return found[0] if found else None
 
-    def behind_experiment(self, experiment_id: int) -> FrozenVersion | None:
+    def behind_experiment(
+        self, experiment_id: int, connection: Connection | None = None
+    ) -> FrozenVersion | None:
         """The first frozen version with its run or its LoggedModel in the experiment."""
         from mlflow.store.tracking.dbmodels.models import SqlLoggedModel as LoggedModel
         from mlflow.store.tracking.dbmodels.models import SqlRun as Run
         from sqlalchemy import select
 
-        frozen = self._frozen(None)
+        frozen = self._frozen(connection)
         runs = {found.run_id: found for found in frozen if found.run_id}
         models = {found.model_id: found for found in frozen if found.model_id}
-        with self._connected(self._guard.registry.tracking, None) as connected:
+        with self._connected(self._guard.registry.tracking, connection) as connected:
             for column, experiment, known in (
                 (Run.run_uuid, Run.experiment_id, runs),
                 (LoggedModel.model_id, LoggedModel.experiment_id, models),
