@@ -198,7 +198,7 @@ class Remote:
 
     def _no_guard(self, status: int) -> None:
         """Remembers that there is none. Raises RegistryError where the answer says nothing about that."""
-        if status >= 500 or status in RETRIED:
+        if status >= 500:
             raise RegistryError(
                 f"the server at {masked(self.uri)} answers HTTP {status}. Nothing was moved; try again."
             )

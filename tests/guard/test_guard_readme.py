@@ -42,7 +42,8 @@ def test_every_way_to_serve_starts_a_server(
         assert any(f"export {name}=" in line for line in LINES)
         monkeypatch.setenv(name, "as-long-as-openssl-makes-it")
     # MLflow reads its auth settings when the module is imported, which another test may have done.
-    auth = pytest.importorskip("mlflow.server.auth")
+    from mlflow.server import auth
+
     settings = auth.auth_config._replace(admin_password="as-long-as-openssl-makes-it")
     monkeypatch.setattr(auth, "auth_config", settings)
     hotpass = Hotpass(capsys)

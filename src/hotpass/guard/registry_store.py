@@ -250,25 +250,23 @@ class GuardedRegistryStore(RegistryView):
         def plainly() -> None:
             super(GuardedRegistryStore, self).set_registered_model_tag(name, tag)
 
-        model = self._reached(name)
-        if model is None or not rules.against_tag(tag.key):
-            return plainly()
-        what = f"the tag {tag.key} of {model} may not be set"
-        return self._unless(
-            lambda session: rules.against_tag(tag.key), model, what, "set_registered_model_tag", plainly
-        )
+        return self._change_model_tag(name, tag.key, "set", "set_registered_model_tag", plainly)
 
     def delete_registered_model_tag(self, name: str, key: str) -> None:
         def plainly() -> None:
             super(GuardedRegistryStore, self).delete_registered_model_tag(name, key)
 
-        model = self._reached(name)
-        if model is None or not rules.against_tag(key):
+        return self._change_model_tag(name, key, "deleted", "delete_registered_model_tag", plainly)
+
+    def _change_model_tag(
+        self, name: str, key: str, done: str, call: str, plainly: Callable[[], None]
+    ) -> None:
+        """What speaks against a model's tag speaks by its key alone, so all others are MLflow's."""
+        model, reasons = self._reached(name), rules.against_tag(key)
+        if model is None or not reasons:
             return plainly()
-        what = f"the tag {key} of {model} may not be deleted"
-        return self._unless(
-            lambda session: rules.against_tag(key), model, what, "delete_registered_model_tag", plainly
-        )
+        what = f"the tag {key} of {model} may not be {done}"
+        return self._unless(lambda session: reasons, model, what, call, plainly)
 
     # --- creating, which is never refused -------------------------------------------------------------------
 
