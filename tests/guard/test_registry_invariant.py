@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.exceptions import MlflowException
@@ -98,6 +98,7 @@ def test_what_serves_is_what_the_ledger_says(lite: GuardedClient) -> None:
 
     @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(CALLS, min_size=5, max_size=15))
+    @example([("transition_model_version_stage", "guarded_a", "1", "Production", False)])
     def holds(calls: list[tuple[Any, ...]]) -> None:
         number = next(turn)
 

@@ -402,3 +402,9 @@ def test_the_routes_are_below_the_servers_static_prefix(
     assert client.get(f"{PATH}/policies").status_code == 404
     assert client.get(f"/mlflow{PATH}/policies").json["policies"][0]["name"] == "guarded"
     assert f"/mlflow{PATH}/promote" in client.get(f"/mlflow{PATH}/openapi.json").json["paths"]
+
+
+@pytest.mark.parametrize("name", ["a%2Fb", "a%3Ab", "%24%2F%C3%99d"])
+def test_a_name_that_no_model_can_have_is_the_callers_mistake(server: Guarded, name: str) -> None:
+    answer = server.get(f"{PATH}/history?model={name}")
+    assert (answer.status, answer.json["error_code"]) == (400, "INVALID_PARAMETER_VALUE")

@@ -14,6 +14,7 @@ from packaging.version import Version
 import hotpass
 from hotpass import api
 from hotpass.candidate import ModelFile
+from hotpass.errors import CallError
 from hotpass.policy.model import PolicySet
 from hotpass.registry.convert import MODEL_FILE_TAG, model_file_of_tag, model_file_tag, model_id_of
 from hotpass.registry.mlflow_registry import MlflowRegistry
@@ -143,3 +144,12 @@ def test_the_ledger_can_live_elsewhere(
     assert session.promote("leads", version, "Staging").allowed
     assert len(session.history("leads")) == 1
     assert sqlite_store.client.get_experiment_by_name("hotpass-ledger/leads") is None
+
+
+@pytest.mark.parametrize("name", ["a/b", "a:b", "..", " "])
+def test_a_name_that_no_model_can_have_is_a_wrong_call(store: Store, name: str) -> None:
+    """MLflow answers it INVALID_PARAMETER_VALUE, which says nothing about the registry."""
+    with pytest.raises(CallError, match="name"):
+        MlflowRegistry(store.uri, store.uri).model(name)
+    with pytest.raises(CallError):
+        hotpass.history(name, registry_uri=store.uri)

@@ -17,7 +17,7 @@ from typing import Any
 
 from hotpass.artifacts import DIGEST_TAG
 from hotpass.candidate import LoggedModelFacts, ModelFile, RunFacts, VersionFacts
-from hotpass.errors import NotFound, RegistryError
+from hotpass.errors import CallError, NotFound, RegistryError
 from hotpass.registry import convert
 from hotpass.registry.calls import call, check_reachable, masked, require_mlflow
 from hotpass.registry.files import VersionFiles
@@ -86,6 +86,7 @@ class MlflowRegistry:
     # --- reading --------------------------------------------------------------------------------------------
 
     def model(self, name: str) -> ModelFacts:
+        _check_name(name)
         try:
             found = self._just_told(name)
             if found is None:
@@ -322,6 +323,17 @@ class MlflowRegistry:
             f"there is no model {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
             + f" The registry has: {', '.join(listed[:20])}" + (" …" if len(listed) > 20 else "")
         )  # fmt: skip
+
+
+def _check_name(name: str) -> None:
+    """Raises CallError, in MLflow's words, for a name that no model can have."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.validation import _validate_model_name
+
+    try:
+        _validate_model_name(name)
+    except MlflowException as error:
+        raise CallError(masked(str(error.message))) from None
 
 
 def _all_runs() -> Any:
