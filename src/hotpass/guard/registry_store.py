@@ -262,7 +262,8 @@ class GuardedRegistryStore(RegistryView):
         self, name: str, key: str, done: str, call: str, plainly: Callable[[], None]
     ) -> None:
         """What speaks against a model's tag speaks by its key alone, so all others are MLflow's."""
-        model, reasons = self._reached(name), rules.against_tag(key)
+        model = self._reached(name)
+        reasons = rules.against_tag(key) if model is not None else []
         if model is None or not reasons:
             return plainly()
         what = f"the tag {key} of {model} may not be {done}"
