@@ -65,13 +65,17 @@ class HotpassError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong with a policy file. `line` and `column` count from 1; 0 where there is no place."""
+    """One thing wrong with a policy file. `line` and `column` count from 1; 0 where there is no place.
+
+    `rule` is what kind of thing, in lower case with hyphens, by which reports sort and tools silence it.
+    """
 
     path: str
     line: int
     column: int
     message: str
     remedy: str = ""
+    rule: str = ""
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
