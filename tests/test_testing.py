@@ -9,7 +9,16 @@ import pytest
 from hotpass.candidate import Approval, Dataset, Metric, Person, Stay
 from hotpass.errors import CallError, PluginError
 from hotpass.gates import Gate, ParameterError
-from hotpass.testing import NOW, candidate, judge, make
+from hotpass.testing import (
+    NOW,
+    assert_fails,
+    assert_passes,
+    assert_verdict,
+    assert_waits,
+    candidate,
+    judge,
+    make,
+)
 from hotpass.verdicts import Verdict, passed
 
 
@@ -197,3 +206,30 @@ def test_judge_at_another_time():
     who = candidate(in_stage_since=NOW)
     assert judge("staging_dwell", "24h", who).verdict is Verdict.PENDING
     assert judge("staging_dwell", "24h", who, NOW + timedelta(days=1)).verdict is Verdict.PASSED
+
+
+def test_an_assertion_gives_the_result_or_says_what_the_gate_read():
+    good = candidate(metrics={"roc_auc": 0.8})
+    wanted = {"roc_auc": {"at_least": 0.75}}
+    assert assert_passes("metric_threshold", wanted, good).evidence
+    assert_fails("metric_threshold", wanted, candidate(), match="roc_auc")
+    waiting = candidate(in_stage_since=NOW)
+    assert assert_waits("staging_dwell", "24h", waiting).passes_at == NOW + timedelta(days=1)
+    assert_verdict("error", "approvals", {"at_least": 1, "not_by": ["trainer"]}, candidate())
+
+    with pytest.raises(AssertionError) as caught:
+        assert_fails("metric_threshold", wanted, good)
+    assert str(caught.value).splitlines() == [
+        "metric_threshold said passed, not failed",
+        "  message: roc_auc 0.8 is at least 0.75",
+        "  it read: ",
+        "    metrics.roc_auc: {'value': 0.8, 'source': 'run'}",
+    ]
+    with pytest.raises(AssertionError, match="nothing in its message matches 'precision'"):
+        assert_passes("metric_threshold", wanted, candidate(metrics={"roc_auc": 0.8}), match="precision")
+    with pytest.raises(AssertionError, match="it read: nothing"):
+        assert_fails(Counts, {}, candidate())
+
+
+def test_a_candidate_that_serves_by_an_alias():
+    assert candidate(aliases=["canary"]).facts.aliases == ("canary",)

@@ -1,14 +1,4 @@
-"""What a gate author tests with: a candidate from plain data, and a gate judged the way a policy would.
-
-    from hotpass.testing import candidate, judge
-
-    def test_enough_rows():
-        result = judge(MinimumRows, {"at_least": 100}, candidate(params={"validation_rows": "250"}))
-        assert result.verdict == "passed"
-
-No registry, no ledger and no clock takes part: `NOW` is always the same moment, and every fact is an
-argument.
-"""
+"""A candidate from plain data, with no registry, no ledger and no clock: every fact is an argument."""
 
 from __future__ import annotations
 
@@ -16,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-
-from jsonschema import Draft202012Validator
 
 from hotpass.candidate import (
     Approval,
@@ -32,13 +20,9 @@ from hotpass.candidate import (
     Subject,
     VersionFacts,
 )
-from hotpass.engine import breach_of_contract
-from hotpass.errors import CallError, PluginError
-from hotpass.gates import Gate, ParameterError, check_gate_class
 from hotpass.people import CREATED_BY_TAG, REGISTERED_BY_SEAL_TAG, REGISTERED_BY_TAG, USER_TAG
-from hotpass.plugins import create_manager, gate_classes
 from hotpass.stages import canonical
-from hotpass.verdicts import GateResult, Json
+from hotpass.verdicts import Json
 
 #: The moment at which tests judge, unless they say otherwise.
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -88,6 +72,7 @@ def candidate(
     tags: Mapping[str, str] | None = None,
     run_tags: Mapping[str, str] | None = None,
     model_tags: Mapping[str, str] | None = None,
+    aliases: Iterable[str] = (),
     datasets: Iterable[Dataset | tuple[str, str] | tuple[str, str, str]] = (),
     started_at: datetime | None = None,
     run: bool = True,
@@ -114,10 +99,10 @@ def candidate(
     in `stage` began, by the ledger; `stays` gives the whole history instead. `signature` is `{"inputs": …,
     "outputs": …}`, each column names or a mapping of names to types. `run=False` takes the run away, and
     what is logged on it; `model_file=False` the MLmodel file. `champion` is what these arguments would be
-    for the version in stage `to` (its version defaults to 1), or None where no version is. `approvals` are
-    those that stand, `requester` is who asks, `trainer` who made the run and `registrant` who registered the
-    version; a name alone is that of somebody who has authenticated, and `Person(name)` only claims it. Times
-    are timezone-aware.
+    for the version in stage `to` (its version defaults to 1), or None where no version is. `aliases` are
+    those that point at the candidate. `approvals` are those that stand, `requester` is who asks, `trainer`
+    who made the run and `registrant` who registered the version; a name alone is that of somebody who has
+    authenticated, and `Person(name)` only claims it. Times are timezone-aware.
 
     Raises CallError for a stage that cannot be one.
     """
@@ -135,7 +120,7 @@ def candidate(
     if stays is None:
         stays = () if in_stage_since is None else (Stay(stage, in_stage_since, None, f"record-{version}"),)
     facts = VersionFacts(
-        model=model, version=version, created_at_ms=created_at_ms, stage=stage, tags=tags or {},
+        model=model, version=version, created_at_ms=created_at_ms, stage=stage, tags=tags or {}, aliases=tuple(aliases),
         run_id=f"run-{version}" if run else "", model_id=f"m-{version}" if on_model else "",
         description=description, workspace=workspace,
     )  # fmt: skip
@@ -161,41 +146,6 @@ def candidate(
         facts, sources, to, champion=holder, rollback=rollback, requester=_person(requester),
         approvals=lambda: given, proves=lambda text, seal: seal is None,
     )  # fmt: skip
-
-
-def judge(gate: type[Gate] | str, parameters: Any, candidate: Candidate, now: datetime = NOW) -> GateResult:
-    """What `gate` says of `candidate`, with `parameters` as they would stand in a policy.
-
-    `gate` is the class, or the name of a gate of any installed plugin. Nothing that the gate raises is
-    caught. Raises ParameterError for parameters that do not fit the schema or make no sense, and
-    PluginError for a class or a result that breaks the contract; where a policy is judged the latter is
-    verdict `error`.
-    """
-    result = make(gate, parameters).evaluate(candidate, now)
-    breach = breach_of_contract(result)
-    if breach:
-        raise PluginError(breach)
-    return result
-
-
-def make(gate: type[Gate] | str, parameters: Any) -> Gate:
-    """The gate as the policy loader makes it: parameters are checked against the schema first.
-
-    Raises ParameterError for parameters that do not fit, PluginError for a class that breaks the contract,
-    and CallError for a name that no plugin has.
-    """
-    if isinstance(gate, str):
-        known = gate_classes(create_manager())
-        if gate not in known:
-            raise CallError(f"no plugin has a gate {gate!r}; there are {', '.join(known)}")
-        gate = known[gate]
-    check_gate_class(gate, gate.__module__)
-    Draft202012Validator.check_schema(gate.schema)
-    for error in sorted(
-        Draft202012Validator(gate.schema).iter_errors(parameters), key=lambda error: list(error.path)
-    ):
-        raise ParameterError(f"{gate.name}: {error.message}", tuple(error.path))
-    return gate(parameters)
 
 
 def _person(who: str | Person) -> Person:
