@@ -16,7 +16,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import yaml
 
@@ -26,6 +26,19 @@ from hotpass.policy.words import shorten
 
 #: Bytes in a file, collections within collections, nodes once aliases are expanded, and aliases.
 MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_ALIASES = 256 * 1024, 20, 10_000, 100
+
+
+class Limits(NamedTuple):
+    """What a file may hold at most, and what it is called."""
+
+    what: str = "policy"
+    size: int = MAX_BYTES
+    depth: int = MAX_DEPTH
+    nodes: int = MAX_NODES
+    aliases: int = MAX_ALIASES
+
+
+POLICY_LIMITS = Limits()
 
 _MAX_NUMBER = 40  # characters
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -45,11 +58,11 @@ _FORBIDDEN = re.compile(
 )
 
 
-def parse(content: bytes, path: str) -> tuple[Node | None, list[Problem]]:
+def parse(content: bytes, path: str, limits: Limits = POLICY_LIMITS) -> tuple[Node | None, list[Problem]]:
     """The tree of a file and what is wrong with it as YAML. The tree is None where it could not be read to
     the end.
     """
-    composer = _Composer(path)
+    composer = _Composer(path, limits)
     try:
         return composer.compose(_decode(content, composer)), composer.problems
     except _Stop:
@@ -65,8 +78,9 @@ class _Stop(Exception):
 
 
 class _Composer:
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, limits: Limits) -> None:
         self.path = path
+        self.limits = limits
         self.problems: list[Problem] = []
         self.anchors: dict[str, Node] = {}
         self.aliases = 0
@@ -90,13 +104,16 @@ class _Composer:
                         line,
                         column,
                         "a second document begins here",
-                        "Keep one policy in a file, without '---'.",
+                        f"Keep one {self.limits.what} in a file, without '---'.",
                     )
                 continue
             if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-                if len(open_) >= MAX_DEPTH:
+                if len(open_) >= self.limits.depth:
                     self.stop(
-                        line, column, f"nested more than {MAX_DEPTH} levels deep", "A policy needs about six."
+                        line,
+                        column,
+                        f"nested more than {self.limits.depth} levels deep",
+                        f"A {self.limits.what} needs about six.",
                     )
                 self._count(1, line, column)
                 sound = self._check_tag(event, line, column)
@@ -122,7 +139,7 @@ class _Composer:
             else:
                 self._put(open_, node, (line, column) if isinstance(event, yaml.AliasEvent) else None)
         if root is None:
-            self.stop(1, 1, "the file is empty", "Write a policy in it, or delete it.")
+            self.stop(1, 1, "the file is empty", f"Write a {self.limits.what} in it, or delete it.")
         return root
 
     def _events(self, text: str) -> Iterator[Any]:
@@ -137,19 +154,24 @@ class _Composer:
 
     def _count(self, nodes: int, line: int, column: int) -> None:
         self.nodes += nodes
-        if self.nodes > MAX_NODES:
+        if self.nodes > self.limits.nodes:
             self.stop(
                 line,
                 column,
-                f"more than {MAX_NODES:,} values, aliases expanded",
-                "Split the policy into several files.",
+                f"more than {self.limits.nodes:,} values, aliases expanded",
+                f"Split the {self.limits.what} into several files.",
             )
 
     def _check_tag(self, event: Any, line: int, column: int) -> bool:
         if event.tag is None:
             return True
         tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
-        self.note(line, column, f"the tag {shorten(tag)} is refused", "Take it out: a policy needs no tags.")
+        self.note(
+            line,
+            column,
+            f"the tag {shorten(tag)} is refused",
+            f"Take it out: a {self.limits.what} needs no tags.",
+        )
         return False
 
     def _put(self, open_: list[_Open], node: Node, alias_at: tuple[int, int] | None) -> None:
@@ -199,13 +221,13 @@ class _Composer:
             )  # fmt: skip
             return Node(line, column, sound=False)
         self.aliases += 1
-        if self.aliases > MAX_ALIASES:
-            self.stop(line, column, f"more than {MAX_ALIASES} aliases", "Write the values out.")
-        if depth + node.height > MAX_DEPTH:
+        if self.aliases > self.limits.aliases:
+            self.stop(line, column, f"more than {self.limits.aliases} aliases", "Write the values out.")
+        if depth + node.height > self.limits.depth:
             self.stop(
                 line,
                 column,
-                f"nested more than {MAX_DEPTH} levels deep through an alias",
+                f"nested more than {self.limits.depth} levels deep through an alias",
                 "Write the value out.",
             )
         self._count(node.size, line, column)
@@ -249,9 +271,12 @@ class _Composer:
 
 
 def _decode(content: bytes, composer: _Composer) -> str:
-    if len(content) > MAX_BYTES:
+    if len(content) > composer.limits.size:
         composer.stop(
-            1, 1, f"the file is larger than {MAX_BYTES // 1024} KiB", "Split it, or move data out of it."
+            1,
+            1,
+            f"the file is larger than {composer.limits.size // 1024} KiB",
+            "Split it, or move data out of it.",
         )
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         composer.stop(1, 1, "the file is UTF-16", "Save it as UTF-8.")

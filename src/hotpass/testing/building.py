@@ -120,10 +120,17 @@ def candidate(
     if stays is None:
         stays = () if in_stage_since is None else (Stay(stage, in_stage_since, None, f"record-{version}"),)
     facts = VersionFacts(
-        model=model, version=version, created_at_ms=created_at_ms, stage=stage, tags=tags or {}, aliases=tuple(aliases),
-        run_id=f"run-{version}" if run else "", model_id=f"m-{version}" if on_model else "",
-        description=description, workspace=workspace,
-    )  # fmt: skip
+        model=model,
+        version=version,
+        created_at_ms=created_at_ms,
+        stage=stage,
+        run_id=f"run-{version}" if run else "",
+        model_id=f"m-{version}" if on_model else "",
+        aliases=tuple(aliases),
+        tags=tags or {},
+        description=description,
+        workspace=workspace,
+    )
     sources = PlainSources(
         run_facts=RunFacts(
             facts.run_id, started_at=started_at, metrics=on_run, params=params or {}, tags=run_tags or {},
