@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hotpass.candidate import Candidate
+from hotpass.demands import Demand
 from hotpass.errors import (
     ArtifactsChanged,
     CallError,
@@ -68,6 +69,7 @@ __all__ = [
     "CallError",
     "Candidate",
     "Decision",
+    "Demand",
     "Gate",
     "GateResult",
     "HotpassError",

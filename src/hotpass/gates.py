@@ -26,17 +26,29 @@ several threads, so it keeps no state.
             enough = int(rows) >= self.at_least
             return (passed if enough else failed)(f"{rows} validation rows, {self.at_least} wanted",
             rows=int(rows))
+
+Two more methods are for people who read the policy, and both may be left out: `explain` says in plain words
+what the gate asks for, and `demands` says it in a form that `hotpass policy lint` can reason about.
+
+        def explain(self):
+            return [f"At least {self.at_least} rows stood behind the evaluation."]
+
+        def demands(self):
+            return [Demand("params.validation_rows")]
 """
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from hotpass.candidate import Candidate
+from hotpass.demands import Demand
 from hotpass.errors import PluginError
 from hotpass.verdicts import GateResult
 
@@ -83,12 +95,45 @@ class Gate(ABC):
         counts as verdict `error` and blocks.
         """
 
+    def explain(self) -> Sequence[str]:
+        """What the gate asks for with these parameters, for people who do not read YAML: a whole sentence for
+        each thing that it asks, such as "ROC AUC is at least 0.75.".
+
+        Left out, it is how the docstring begins, with the parameters behind it.
+        """
+        return [first_sentence(self, getattr(self, "parameters", None))]
+
+    def demands(self) -> Iterable[Demand]:
+        """What must be the case for the gate to pass, with these parameters: it passes no candidate for which
+        one of these is not met. A demand that says less than the gate asks is right; one that says more is
+        not.
+
+        Left out, nothing is known of it, and lint says nothing about it.
+        """
+        return ()
+
     @classmethod
     def allows_bare_name(cls) -> bool:
         """Whether a policy may name the gate without parameters."""
         return cls.schema.get("type") == "object" and not (
             cls.schema.get("required") or cls.schema.get("minProperties")
         )
+
+
+def first_sentence(gate: Gate, parameters: Any) -> str:
+    """How the docstring of `gate` begins, as a sentence, with the parameters behind it."""
+    paragraph = inspect.cleandoc(gate.__doc__ or gate.name).partition("\n\n")[0]
+    given = "" if parameters in ({}, None) else f" ({_in_words(parameters)})"
+    return f"{' '.join(paragraph.split()).rstrip('.')}{given}."
+
+
+def _in_words(value: Any, *, inside: bool = False) -> str:
+    if isinstance(value, Mapping):
+        text = ", ".join(f"{key}: {_in_words(item, inside=True)}" for key, item in value.items())
+        return f"{{{text}}}" if inside else text
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_in_words(item, inside=True) for item in value)}]"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def check_gate_class(gate: object, plugin: str) -> type[Gate]:
