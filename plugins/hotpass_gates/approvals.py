@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from hotpass.candidate import Approval, Candidate, Person
+from hotpass.demands import Demand
 from hotpass.gates import Gate, ParameterError
+from hotpass.spoken import all_of, any_of
 from hotpass.verdicts import GateResult, Json, Verdict, pending
 
 _TRAINER, _REQUESTER = "trainer", "requester"
@@ -19,6 +21,8 @@ _WHO = {
     _REGISTRANT: ("who registered it", "registered this version"),
     _REQUESTER: ("the requester", "asks for this promotion"),
 }
+#: How the policy in plain words calls those whose approval does not count.
+_ROLES = {_TRAINER: "whoever trained or registered it", _REQUESTER: "whoever asks for the promotion"}
 _NAMES = {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "string", "minLength": 1}}
 
 
@@ -90,7 +94,7 @@ class Approvals(Gate):
         if left is not None and len(left) < self._at_least:
             raise ParameterError(
                 f"it can never pass: at_least is {self._at_least}, and of those under `by` "
-                f"{f'only {_and(left)}' if left else 'nobody'} can approve",
+                f"{f'only {all_of(left)}' if left else 'nobody'} can approve",
                 ("at_least",),
                 "Name more people under `by`, or ask for fewer.",
             )
@@ -106,9 +110,37 @@ class Approvals(Gate):
             "approved_by": counted, "wanted": self._at_least, "not_counted": dict(left_out)
         }  # fmt: skip
         if len(counted) >= self._at_least:
-            words = f"approved by {_and(counted)}, {self._at_least} wanted"
+            words = f"approved by {all_of(counted)}, {self._at_least} wanted"
             return GateResult(Verdict.PASSED, words, evidence)
         return self._wanting(candidate, counted, left_out, excluded, evidence)
+
+    def explain(self) -> Sequence[str]:
+        many = self._at_least > 1
+        whom = f" of {all_of(self._by)}" if self._by else f" {'people' if many else 'person'}"
+        what = f"{'have' if many else 'has'} approved this version for the stage"
+        sentences = [f"At least {self._at_least}{whom} {what}."]
+        never = [_ROLES[role] for role in self._roles] + sorted(self._never)
+        if never:
+            sentences.append(f"An approval does not count if it is from {any_of(never)}.")
+        if self._claimed:
+            sentences.append("A name counts even where nobody has checked it.")
+        return sentences
+
+    def demands(self) -> Iterator[Demand]:
+        # Each kind of count is at most the one before, so what holds for it holds for that, too.
+        for kind, all_that_is_asked in self._kinds():
+            yield Demand(kind, low=self._at_least, exact=all_that_is_asked, name="approvals")
+
+    def _kinds(self) -> list[tuple[str, bool]]:
+        """Which approvals are counted, from the widest kind to the gate's own, and whether it is that."""
+        kinds = ["approvals"]
+        if not self._claimed:
+            kinds.append("approvals.authenticated")
+        if self._by is not None or self._roles or self._never:
+            by = "anybody" if self._by is None else ", ".join(sorted(self._by))
+            never = ", ".join([*self._roles, *sorted(self._never)])
+            kinds.append(f"{kinds[-1]} by {by} but {never}")
+        return [(kind, kind == kinds[-1]) for kind in kinds]
 
     def _people(self, candidate: Candidate) -> Iterator[tuple[str, Person | None]]:
         """Those whom the roles under `not_by` keep out."""
@@ -146,27 +178,27 @@ class Approvals(Gate):
         excluded: Mapping[str, str],
         evidence: Mapping[str, Json],
     ) -> GateResult:
-        have = f"{len(counted)} of {self._at_least} approvals" + (f" ({_and(counted)})" if counted else "")
+        have = f"{len(counted)} of {self._at_least} approvals" + (f" ({all_of(counted)})" if counted else "")
         missing = self._at_least - len(counted)
         roles = {name: f"{name} ({why})" for name, why in excluded.items() if name not in self._never}
         if self._by is None:
-            who = "anybody" + (f" but {_and(list(roles.values()))}" if roles else "")
+            who = "anybody" + (f" but {all_of(list(roles.values()))}" if roles else "")
         else:
             left = [name for name in self._by if name not in excluded and name not in counted]
             if len(left) < missing:
-                cannot = _and([role for name, role in roles.items() if name in self._by])
+                cannot = all_of([role for name, role in roles.items() if name in self._by])
                 return GateResult(
                     Verdict.FAILED,
                     f"{have}, and those under `by` cannot give {missing} more, since {cannot} may not. "
                     "Let somebody else ask for the promotion, or name more people in the policy",
                     evidence,
                 )
-            who = _or(left)
+            who = any_of(left)
         model, version, stage = candidate.model, candidate.version, candidate.to_stage
         command = shlex.join(["hotpass", "approve", model, str(version), "--to", stage, "--reason"])
         message = f"{have}; {missing} more from {who}: {command} …"
         if left_out:
-            message += f"; not counted: {_and([f'{name} ({why})' for name, why in left_out.items()])}"
+            message += f"; not counted: {all_of([f'{name} ({why})' for name, why in left_out.items()])}"
         return pending(message, **evidence)
 
     def _nobody_knows(self, role: str, person: Person | None) -> GateResult:
@@ -185,18 +217,3 @@ class Approvals(Gate):
         else:
             words = f"nobody knows who {does}, and {kept}: the run does not say"
         return GateResult(Verdict.ERROR, words, {role: person.name if person else None})
-
-
-def _and(names: Sequence[str]) -> str:
-    return _listed(names, "and")
-
-
-def _or(names: Sequence[str]) -> str:
-    return _listed(names, "or")
-
-
-def _listed(names: Sequence[str], word: str) -> str:
-    """`ana`, `ana and ben`, `ana, ben and cleo`; the first ten of many."""
-    if len(names) > 10:
-        return f"{', '.join(names[:10])} {word} {len(names) - 10} more"
-    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
 from hotpass.candidate import Candidate, Metric
 from hotpass.decimals import as_read, brief_text, is_finite, minus, number_text, times
+from hotpass.demands import Demand
 from hotpass.directions import higher_is_better
 from hotpass.gates import Gate, ParameterError
+from hotpass.spoken import metric_words
 from hotpass.verdicts import GateResult, Json, Verdict, failed, passed
-from hotpass_gates.logged import usable
+from hotpass_gates.logged import fact, measured_on, usable
 
 _HUNDREDTH = Decimal("0.01")
 _PERCENT = "percent_of_champion"
@@ -128,6 +130,24 @@ class ChampionComparison(Gate):
             return GateResult(Verdict.FAILED, "; ".join(reasons), evidence)
         return GateResult(Verdict.PASSED, "; ".join(remarks), evidence)
 
+    def explain(self) -> Sequence[str]:
+        first = (
+            "Where there is no champion yet, it is enough that these metrics are logged."
+            if self._allow_first
+            else "Where there is no champion yet, nothing passes."
+        )
+        return [*map(_sentence, self._comparisons), first]
+
+    def demands(self) -> Iterator[Demand]:
+        for metric, margin, loses, _, relative, dataset, _ in self._comparisons:
+            # The candidate's own value must be there even where it is not compared with anything.
+            yield Demand(fact("metrics", metric, dataset))
+            yield Demand(
+                fact("gain_percent" if relative else "gain", metric, dataset),
+                low=float(-margin if loses else margin), low_open=not loses and not margin,
+                exact=True, name=f"the gain in {metric} over the champion",
+            )  # fmt: skip
+
     def _without_champion(self, candidate: Candidate) -> GateResult:
         stage = candidate.to_stage
         if candidate.stage == stage:
@@ -170,6 +190,18 @@ def _compare(comparison: _Comparison, ours: float, theirs: float) -> tuple[bool,
     difference = f"{word} by {brief_text(abs(gain), margin)}" if gain else "the same"
     return good, (f"{comparison.metric} is {brief_text(challenger, champion)} against the champion's "
                   f"{brief_text(champion, challenger)}, {difference}; {wanted}")  # fmt: skip
+
+
+def _sentence(comparison: _Comparison) -> str:
+    margin = number_text(comparison.margin) + (" percent" if comparison.relative else "")
+    better, worse = ("higher", "lower") if comparison.higher else ("lower", "higher")
+    if not comparison.margin:
+        how = f"not {worse}" if comparison.loses else better
+    elif comparison.loses:
+        how = f"no more than {margin} {worse}"
+    else:
+        how = f"at least {margin} {better}"
+    return f"{metric_words(comparison.metric)} is {how} than the champion's{measured_on(comparison.dataset)}."
 
 
 def _wanted(loses: bool, margin: Decimal) -> str:

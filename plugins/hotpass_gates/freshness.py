@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from hotpass.candidate import Candidate
+from hotpass.demands import Demand
 from hotpass.durations import duration_text
 from hotpass.gates import Gate
+from hotpass.spoken import duration_words
 from hotpass.verdicts import GateResult, Verdict, failed
 from hotpass_gates.times import duration_parameter
 
@@ -50,9 +52,10 @@ class Freshness(Gate):
     def __init__(self, parameters: str | Mapping[str, Any]) -> None:
         super().__init__(parameters)
         if isinstance(parameters, str):
-            self._at_most = duration_parameter(parameters)
+            self._written, self._at_most = parameters, duration_parameter(parameters)
         else:
-            self._at_most = duration_parameter(parameters["at_most"], "at_most")
+            self._written = parameters["at_most"]
+            self._at_most = duration_parameter(self._written, "at_most")
         self._wanted = duration_text(self._at_most)
 
     def evaluate(self, candidate: Candidate, now: datetime) -> GateResult:
@@ -75,3 +78,10 @@ class Freshness(Gate):
         return GateResult(
             Verdict.PASSED, f"the run is {duration_text(age)} old, at most {self._wanted}", evidence
         )
+
+    def explain(self) -> Sequence[str]:
+        return [f"The run that made the model started at most {duration_words(self._written)} ago."]
+
+    def demands(self) -> Sequence[Demand]:
+        seconds = self._at_most.total_seconds()
+        return [Demand("age", high=seconds, unit="seconds", exact=True, name="the age of the run")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from hotpass.candidate import Candidate
+from hotpass.demands import Demand
 from hotpass.gates import Gate
 from hotpass.verdicts import GateResult, failed, passed
 
@@ -36,3 +37,9 @@ class InputExample(Gate):
         if not found.has_input_example:
             return failed("the model was logged without an input example; log it with `input_example=`")
         return passed("the model has an input example")
+
+    def explain(self) -> Sequence[str]:
+        return ["The model comes with an example of its input."]
+
+    def demands(self) -> Sequence[Demand]:
+        return [Demand("input_example", exact=True, name="an input example")]

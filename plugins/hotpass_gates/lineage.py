@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from hotpass.candidate import Candidate, Dataset
+from hotpass.demands import Demand
 from hotpass.gates import Gate, ParameterError
 from hotpass.verdicts import GateResult, Json, Verdict
 
@@ -114,6 +115,26 @@ class Lineage(Gate):
             return GateResult(Verdict.FAILED, "; ".join(reasons), evidence)
         return GateResult(Verdict.PASSED, "; ".join(remarks), evidence)
 
+    def explain(self) -> Sequence[str]:
+        sentences = []
+        if self._dataset:
+            article = "the" if self._name else "a"
+            sentences.append(f"The run that made the model names {article} {self._which()}, with its digest.")
+        if self._commit:
+            sentences.append("The run that made the model names the commit of its source code.")
+        return sentences
+
+    def demands(self) -> Iterator[Demand]:
+        if self._dataset:
+            which = f".{self._name or ''}@{self._context or ''}" if self._name or self._context else ""
+            yield Demand(f"datasets{which}", exact=True, name=f"a {self._which()}")
+        if self._commit:
+            yield Demand("commit", exact=True, name="a commit")
+
+    def _which(self) -> str:
+        name = f"data set{f' {self._name}' if self._name else ''}"
+        return name + (f" for {self._context}" if self._context else "")
+
     def _fits(self, dataset: Dataset) -> bool:
         return (
             bool(dataset.digest)
@@ -122,8 +143,7 @@ class Lineage(Gate):
         )
 
     def _no_dataset(self, datasets: tuple[Dataset, ...]) -> str:
-        wanted = "data set" + (f" {self._name}" if self._name else "")
-        wanted += f" for {self._context}" if self._context else ""
+        wanted = self._which()
         if not datasets:
             return f"the run logged no {wanted}; log it with mlflow.log_input"
         has = ", ".join(

@@ -24,6 +24,15 @@ def usable(subject: Subject, name: str, dataset: str | None) -> Metric | str:
     return metric
 
 
+def fact(kind: str, metric: str, dataset: str | None) -> str:
+    """The subject of a demand on `metric`: `metrics.roc_auc`, `gain.roc_auc@validation`."""
+    return f"{kind}.{metric}" + (f"@{dataset}" if dataset else "")
+
+
+def measured_on(dataset: str | None) -> str:
+    return f", measured on the data set {dataset}" if dataset else ""
+
+
 def _missing(subject: Subject, name: str, dataset: str | None) -> str:
     names = subject.metric_names()
     if dataset is not None and name in names:

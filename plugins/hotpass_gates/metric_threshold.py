@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from hotpass.candidate import Candidate
 from hotpass.decimals import at_least, at_most, brief_text, is_finite, number_text
+from hotpass.demands import Demand
 from hotpass.gates import Gate, ParameterError
+from hotpass.spoken import metric_words
 from hotpass.verdicts import GateResult, Json, Verdict
-from hotpass_gates.logged import usable
+from hotpass_gates.logged import fact, measured_on, usable
 
 
 class _Threshold(NamedTuple):
@@ -87,6 +89,18 @@ class MetricThreshold(Gate):
         if reasons:
             return GateResult(Verdict.FAILED, "; ".join(reasons), evidence)
         return GateResult(Verdict.PASSED, "; ".join(remarks), evidence)
+
+    def explain(self) -> Sequence[str]:
+        return [
+            f"{metric_words(metric)} is {wanted}{measured_on(dataset)}."
+            for metric, _, _, dataset, wanted in self._thresholds
+        ]
+
+    def demands(self) -> Sequence[Demand]:
+        return [
+            Demand(fact("metrics", metric, dataset), low=low, high=high, exact=True)
+            for metric, low, high, dataset, _ in self._thresholds
+        ]
 
 
 def _threshold(metric: str, limits: Mapping[str, Any]) -> _Threshold:

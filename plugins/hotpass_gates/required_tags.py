@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from hotpass.candidate import Candidate
+from hotpass.demands import Demand
 from hotpass.gates import Gate, ParameterError
 from hotpass.verdicts import GateResult, Json, Verdict
 from hotpass_gates.patterns import LONGEST_TEXT, compile_pattern
@@ -117,6 +118,31 @@ class RequiredTags(Gate):
         if reasons:
             return GateResult(Verdict.FAILED, "; ".join(reasons), evidence)
         return GateResult(Verdict.PASSED, "; ".join(remarks), evidence)
+
+    def explain(self) -> Sequence[str]:
+        return [f"The tag {wanted.tag}{_on(wanted.places)} {_is(wanted)}." for wanted in self._wanted]
+
+    def demands(self) -> Iterator[Demand]:
+        for tag, places, values, pattern, _ in self._wanted:
+            where = f"{places[0]}.tags" if len(places) == 1 else "tags"
+            literal = pattern is not None and pattern.pattern == re.escape(pattern.pattern)
+            yield Demand(
+                f"{where}.{tag}", exact=True, name=f"the tag {tag}",
+                one_of=frozenset({pattern.pattern}) if pattern is not None and literal else values,
+                matches=pattern.pattern if pattern is not None and not literal else "",
+            )  # fmt: skip
+
+
+def _on(places: tuple[str, ...]) -> str:
+    if len(places) > 1:
+        return ""
+    return " of the registered model" if places == ("model",) else f" of the {places[0]}"
+
+
+def _is(wanted: _Wanted) -> str:
+    if wanted.pattern is None:
+        return f"is {wanted.words or 'set'}"
+    return f"has the form {wanted.pattern.pattern} (a regular expression)"
 
 
 def _fits(wanted: _Wanted, value: str) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 from hotpass.candidate import Candidate
+from hotpass.demands import Demand
 from hotpass.gates import Gate
+from hotpass.spoken import all_of
 from hotpass.verdicts import GateResult, failed, passed
 
 
@@ -72,3 +74,17 @@ class Signature(Gate):
         outputs = len(found.outputs) if found.outputs else 0
         return passed(f"the signature has {len(found.inputs)} inputs and {outputs} outputs",
                       inputs=len(found.inputs), outputs=outputs)  # fmt: skip
+
+    def explain(self) -> Sequence[str]:
+        returns = " and what it returns" if self._outputs else ""
+        sentences = [f"The model says which columns it takes{returns} (its signature)."]
+        if self._columns:
+            sentences.append(f"Among the columns that it takes: {all_of(self._columns)}.")
+        return sentences
+
+    def demands(self) -> Iterator[Demand]:
+        yield Demand("signature", exact=True, name="a signature")
+        if self._outputs:
+            yield Demand("signature.outputs", exact=True, name="a signature with outputs")
+        for column in self._columns:
+            yield Demand(f"signature.columns.{column}", exact=True, name=f"the column {column}")

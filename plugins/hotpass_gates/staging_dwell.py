@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from hotpass.candidate import Candidate
+from hotpass.demands import Demand
 from hotpass.durations import duration_text
 from hotpass.errors import CallError
 from hotpass.gates import Gate, ParameterError
+from hotpass.spoken import duration_words
 from hotpass.stages import ModelStage, canonical
 from hotpass.verdicts import GateResult, Verdict, failed, pending
 from hotpass_gates.times import duration_parameter
@@ -65,9 +67,10 @@ class StagingDwell(Gate):
         super().__init__(parameters)
         self._stage: str = ModelStage.STAGING.value
         if isinstance(parameters, str):
-            self._at_least = duration_parameter(parameters)
+            self._written, self._at_least = parameters, duration_parameter(parameters)
         else:
-            self._at_least = duration_parameter(parameters["at_least"], "at_least")
+            self._written = parameters["at_least"]
+            self._at_least = duration_parameter(self._written, "at_least")
             try:
                 self._stage = canonical(parameters.get("stage", self._stage))
             except CallError as error:
@@ -96,6 +99,16 @@ class StagingDwell(Gate):
         return pending(
             f"in {stage} for {duration_text(stayed)} of {self._wanted}", passes_at=passes_at, **evidence
         )
+
+    def explain(self) -> Sequence[str]:
+        return [f"It has been in {self._stage} for at least {duration_words(self._written)} without a break."]
+
+    def demands(self) -> Sequence[Demand]:
+        stage, seconds = self._stage, self._at_least.total_seconds()
+        return [
+            Demand("stage", one_of=frozenset({stage})),
+            Demand(f"stay.{stage}", low=seconds, unit="seconds", exact=True, name=f"the stay in {stage}"),
+        ]
 
     def _elsewhere(self, candidate: Candidate) -> GateResult:
         """The verdict on a version that is not in the stage now."""

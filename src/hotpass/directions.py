@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 #: `sklearn.metrics.get_scorer_names()` and the functions behind them, without the suffix `_score`.
 _HIGHER = frozenset({
@@ -34,14 +35,21 @@ def higher_is_better(metric: str) -> bool | None:
 
     A `neg_…` of scikit-learn's scorers is better when higher, since it is a loss with its sign turned.
     """
+    name = known_name(metric, _HIGHER | _LOWER)
+    return None if name is None else name not in _LOWER
+
+
+def known_name(metric: str, names: Container[str]) -> str | None:
+    """The one of `names` that `metric` is, without the prefixes and suffixes of MLflow's autologging; or
+    `neg_` and the loss among `names` that a scorer of scikit-learn turns the sign of. None for no one.
+    """
     name = _PREFIX.sub("", metric.lower())
     while True:
-        if name in _HIGHER:
-            return True
-        if name in _LOWER:
-            return False
-        if name.startswith("neg_") and _SUFFIX.sub("", name[4:]) in _LOWER:
-            return True
+        if name in names:
+            return name
+        loss = _SUFFIX.sub("", name[4:])
+        if name.startswith("neg_") and loss in names and loss in _LOWER:
+            return f"neg_{loss}"
         shorter = _SUFFIX.sub("", name)
         if shorter == name:
             return None
