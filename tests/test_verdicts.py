@@ -16,6 +16,8 @@ from hotpass.policy.model import GateEntry
 from hotpass.verdicts import (
     Decision,
     Enforcement,
+    Excuse,
+    ExcuseKind,
     GateResult,
     Identity,
     Judgement,
@@ -41,8 +43,15 @@ evidence = st.dictionaries(
 )
 entries = st.builds(
     GateEntry, gate_name=texts, gate=st.none(), name=texts, policy=texts, where=texts, hint=texts,
-    enforcement=st.sampled_from(Enforcement),
+    enforcement=st.sampled_from(Enforcement), by=st.lists(texts, max_size=2).map(tuple),
 )  # fmt: skip
+waivers = st.builds(
+    Excuse, kind=st.just(ExcuseKind.WAIVER), by=texts, reason=texts, authenticated=st.just(False),
+    waiver=texts, where=texts, digest=texts, expires=st.none() | moments,
+)  # fmt: skip
+overrides = st.builds(
+    Excuse, kind=st.just(ExcuseKind.OVERRIDE), by=texts, reason=texts, authenticated=st.booleans()
+)
 results = st.builds(GateResult, st.sampled_from(Verdict), texts, evidence, st.none() | moments)
 decisions = st.builds(
     Decision,
@@ -50,7 +59,9 @@ decisions = st.builds(
     from_stage=texts,
     to_stage=texts,
     outcome=st.sampled_from(Outcome),
-    judgements=st.lists(st.builds(Judgement, entries, results), max_size=3).map(tuple),
+    judgements=st.lists(
+        st.builds(Judgement, entries, results, st.none() | waivers | overrides), max_size=3
+    ).map(tuple),
     policies=st.lists(st.builds(PolicyRef, texts, texts, texts), max_size=2).map(tuple),
     decided_at=moments,
     notes=st.lists(texts, max_size=2).map(tuple),

@@ -40,3 +40,17 @@ def canonical_json(value: Json) -> str:
 def digest_of(value: Json) -> str:
     """SHA-256, as 64 hex digits, over the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def as_text(value: Json) -> str:
+    """`value`, which must be a text. Raises TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def as_number(value: Json) -> int:
+    """`value`, which must be a whole number. Raises TypeError for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is not a whole number")
+    return value

@@ -14,7 +14,13 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from hotpass.errors import RegistryError
+from hotpass.excuses import Excuse as Excuse
+from hotpass.excuses import ExcuseKind as ExcuseKind
+from hotpass.identity import Identity as Identity
+from hotpass.identity import PolicyRef as PolicyRef
+from hotpass.identity import identity_from_json
 from hotpass.json_values import Json as Json
+from hotpass.json_values import as_number, as_text
 from hotpass.json_values import canonical_json as canonical_json
 from hotpass.json_values import digest_of as digest_of
 from hotpass.json_values import is_json as is_json
@@ -29,6 +35,10 @@ class Verdict(StrEnum):
     PENDING = "pending"  # not yet: it can pass by waiting or by an approval
     INCONCLUSIVE = "inconclusive"  # the evidence does not settle it
     ERROR = "error"  # the gate itself broke
+
+
+#: The verdicts that a waiver or an override can excuse.
+EXCUSABLE = frozenset({Verdict.FAILED, Verdict.PENDING, Verdict.INCONCLUSIVE})
 
 
 class Enforcement(StrEnum):
@@ -99,6 +109,8 @@ class EntryLike(Protocol):
     @property
     def enforcement(self) -> Enforcement: ...
     @property
+    def by(self) -> tuple[str, ...]: ...
+    @property
     def hint(self) -> str: ...
     @property
     def where(self) -> str: ...
@@ -113,19 +125,33 @@ class RecordedEntry(NamedTuple):
     enforcement: Enforcement
     hint: str
     where: str
+    #: Who may override it; empty in records from before anything could be overridden.
+    by: tuple[str, ...] = ()
 
 
 class Judgement(NamedTuple):
-    """One gate entry of a policy and what its gate said."""
+    """One gate entry of a policy, what its gate said, and what excuses that."""
 
     entry: EntryLike
     result: GateResult
+    excuse: Excuse | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the verdict counts: the gate is not advisory, and nothing excuses what it says."""
+        return self.entry.enforcement is not Enforcement.ADVISORY and not self.excused
 
     @property
     def blocks(self) -> bool:
         """Whether this verdict alone keeps the promotion from happening."""
-        counts = self.entry.enforcement is not Enforcement.ADVISORY
-        return counts and self.result.verdict is not Verdict.PASSED
+        return self.counts and self.result.verdict is not Verdict.PASSED
+
+    @property
+    def excused(self) -> bool:
+        """Whether a waiver or an override lets it pass. Nothing excuses a gate that broke: what it would have
+        said nobody knows.
+        """
+        return self.excuse is not None and self.result.verdict in EXCUSABLE
 
     def as_json(self) -> dict[str, Json]:
         entry, result = self.entry, self.result
@@ -134,8 +160,13 @@ class Judgement(NamedTuple):
             "enforcement": str(entry.enforcement), "verdict": str(result.verdict), "message": result.message,
             "evidence": dict(result.evidence),
         }  # fmt: skip
+        # Left out where there is none, so that older records read as they were written.
         if entry.hint:
             out["hint"] = entry.hint
+        if entry.by:
+            out["by"] = list(entry.by)
+        if self.excuse is not None:
+            out["excuse"] = self.excuse.as_json()
         if result.passes_at is not None:
             out["passes_at"] = result.passes_at.isoformat()
         return out
@@ -145,42 +176,16 @@ class Judgement(NamedTuple):
         """What `as_json` gave. Raises KeyError, TypeError and ValueError for anything else."""
         passes_at = data.get("passes_at")
         entry = RecordedEntry(
-            _text(data["gate"]), _text(data["name"]), _text(data["policy"]), Enforcement(data["enforcement"]),
-            _text(data.get("hint", "")), _text(data["where"]),
+            as_text(data["gate"]), as_text(data["name"]), as_text(data["policy"]),
+            Enforcement(data["enforcement"]), as_text(data.get("hint", "")), as_text(data["where"]),
+            tuple(map(as_text, data.get("by", ()))),
         )  # fmt: skip
         result = GateResult(
-            Verdict(data["verdict"]), _text(data["message"]), dict(data["evidence"]),
+            Verdict(data["verdict"]), as_text(data["message"]), dict(data["evidence"]),
             None if passes_at is None else datetime.fromisoformat(passes_at),
         )  # fmt: skip
-        return cls(entry, result)
-
-
-class PolicyRef(NamedTuple):
-    """A policy that took part in a decision: its name, its file and the SHA-256 of that file."""
-
-    name: str
-    path: str
-    digest: str
-
-
-class Identity(NamedTuple):
-    """Who a candidate is. A model deleted and created again starts at version 1 and must not inherit a
-    history.
-
-    `created_at` is the version's creation timestamp in milliseconds since the epoch, as MLflow gives it;
-    `artifact_digest` is the SHA-256 over the sorted pairs of path and file hash, or "" where it was not asked
-    for.
-    """
-
-    workspace: str
-    model: str
-    version: int
-    created_at: int
-    artifact_digest: str = ""
-
-    def same_version(self, other: Identity) -> bool:
-        """Whether both are the same registered version (its artifacts apart)."""
-        return self[:4] == other[:4]
+        excuse = data.get("excuse")
+        return cls(entry, result, None if excuse is None else Excuse.from_json(excuse))
 
 
 @dataclass(frozen=True)
@@ -221,6 +226,11 @@ class Decision:
     def blocking(self) -> tuple[Judgement, ...]:
         """The judgements that keep the promotion from happening, in the order of the policy."""
         return tuple(judgement for judgement in self.judgements if judgement.blocks)
+
+    @property
+    def excused(self) -> tuple[Judgement, ...]:
+        """The judgements that would have blocked, and that a waiver or an override let pass."""
+        return tuple(judgement for judgement in self.judgements if judgement.excused)
 
     @property
     def passes_at(self) -> datetime | None:
@@ -269,21 +279,21 @@ class Decision:
         """
         try:
             decision = cls(
-                identity=_identity(**data["identity"]),
-                from_stage=_text(data["from"]),
-                to_stage=_text(data["to"]),
+                identity=identity_from_json(**data["identity"]),
+                from_stage=as_text(data["from"]),
+                to_stage=as_text(data["to"]),
                 outcome=Outcome(data["outcome"]),
                 judgements=tuple(Judgement.from_json(one) for one in data["judgements"]),
                 policies=tuple(
-                    PolicyRef(**{k: _text(v) for k, v in one.items()}) for one in data["policies"]
+                    PolicyRef(**{k: as_text(v) for k, v in one.items()}) for one in data["policies"]
                 ),
                 decided_at=datetime.fromisoformat(data["decided_at"]),
-                notes=tuple(map(_text, data["notes"])),
+                notes=tuple(map(as_text, data["notes"])),
                 evidence=dict(data["evidence"]),
                 rollback=data["rollback"] is True,
-                reason=_text(data["reason"]),
-                id=_text(data.get("id", "")),
-                champion=None if data["champion"] is None else _number(data["champion"]),
+                reason=as_text(data["reason"]),
+                id=as_text(data.get("id", "")),
+                champion=None if data["champion"] is None else as_number(data["champion"]),
                 already_there=data["already_there"] is True,
                 overtaken=data["overtaken"] is True,
             )
@@ -296,14 +306,18 @@ class Decision:
         return decision
 
     def summary(self) -> str:
-        """The decision in a few plain lines: the outcome, then every reason against it. A line break in a
-        value shows as `\\n`, so that no value can pass for a line.
+        """The decision in a few plain lines: the outcome, what was excused, then every reason against it. A
+        line break in a value shows as `\\n`, so that no value can pass for a line.
         """
         who = f"{self.identity.model} version {self.identity.version}"
         title = shown(f"{who}: {self.from_stage} -> {self.to_stage} {self.outcome}")
         lines = [title, *(f"  - {shown(note)}" for note in self.notes)]
+        for judgement in self.excused:
+            entry, result, excuse = judgement
+            why = excuse.in_words() if excuse else ""
+            lines.append(shown(f"  - {entry.name} {result.verdict}: {result.message}; {why}"))
         for judgement in self.blocking:
-            entry, result = judgement.entry, judgement.result
+            entry, result, _ = judgement
             lines.append(shown(f"  - {entry.name} {result.verdict}: {result.message} ({entry.where})"))
             if entry.hint:
                 lines.append(f"      {shown(entry.hint)}")
@@ -312,30 +326,12 @@ class Decision:
         return "\n".join(lines)
 
 
-def _identity(workspace: str, model: str, version: int, created_at: int, artifact_digest: str) -> Identity:
-    return Identity(
-        _text(workspace), _text(model), _number(version), _number(created_at), _text(artifact_digest)
-    )
-
-
-def _text(value: Json) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
-    return value
-
-
-def _number(value: Json) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is not a whole number")
-    return value
-
-
 def outcome_of(judgements: Iterable[Judgement], *, vetoed: bool = False) -> Outcome:
     """Failed or broken outweighs inconclusive, that outweighs pending, and only then it is allowed.
 
     Inconclusive outranks pending because waiting alone will not settle it.
     """
-    verdicts = {j.result.verdict for j in judgements if j.entry.enforcement is not Enforcement.ADVISORY}
+    verdicts = {j.result.verdict for j in judgements if j.counts}
     if vetoed or Verdict.FAILED in verdicts or Verdict.ERROR in verdicts:
         return Outcome.DENIED
     if Verdict.INCONCLUSIVE in verdicts:
