@@ -91,17 +91,8 @@ def evaluate(
     if now.tzinfo is not UTC:
         now = now.astimezone(UTC)
     known = policies if isinstance(policies, PolicySet) else PolicySet.of(policies)
-    facts = candidate.facts
-    from_stage, to_stage = facts.stage, candidate.to_stage
-    serves = bool(facts.aliases) and _serves(known, facts.model, facts.aliases, to_stage)
-    key = (facts.model, from_stage, to_stage, candidate.rollback, serves, unmatched)
-    plan: Plan | None = known.plans.get(key)
-    if plan is None:
-        plan = plan_for(known, Move(facts.model, from_stage, to_stage, candidate.rollback, serves), unmatched)
-        if len(known.plans) >= _MOST_PLANS:
-            # a server that is asked about ever new names must not grow for ever
-            known.plans.clear()
-        known.plans[key] = plan
+    plan = plan_of(known, candidate, unmatched)
+    from_stage, to_stage = candidate.facts.stage, candidate.to_stage
 
     judgements = tuple([_judge(entry, candidate, now) for entry in plan.entries])
     notes, denied = plan.notes, plan.denied
@@ -125,6 +116,24 @@ def evaluate(
         champion=candidate.champion_version,
         already_there=from_stage == to_stage,
     )
+
+
+def plan_of(
+    policies: PolicySet, candidate: Candidate, unmatched: Literal["builtin", "deny"] = "builtin"
+) -> Plan:
+    """`plan_for` the move of `candidate`; `policies` remembers it."""
+    facts, to_stage = candidate.facts, candidate.to_stage
+    serves = bool(facts.aliases) and _serves(policies, facts.model, facts.aliases, to_stage)
+    key = (facts.model, facts.stage, to_stage, candidate.rollback, serves, unmatched)
+    plan: Plan | None = policies.plans.get(key)
+    if plan is None:
+        move = Move(facts.model, facts.stage, to_stage, candidate.rollback, serves)
+        plan = plan_for(policies, move, unmatched)
+        if len(policies.plans) >= _MOST_PLANS:
+            # a server that is asked about ever new names must not grow for ever
+            policies.plans.clear()
+        policies.plans[key] = plan
+    return plan
 
 
 def _serves(policies: PolicySet, model: str, aliases: Sequence[str], to_stage: str) -> bool:
