@@ -50,8 +50,9 @@ waivers = st.builds(
     waiver=texts, where=texts, digest=texts, expires=st.none() | moments,
 )  # fmt: skip
 overrides = st.builds(
-    Excuse, kind=st.just(ExcuseKind.OVERRIDE), by=texts, reason=texts, authenticated=st.booleans()
-)
+    Excuse, kind=st.just(ExcuseKind.OVERRIDE), by=texts, reason=texts, authenticated=st.booleans(),
+    waiver=st.just(""), where=st.just(""), digest=st.just(""), expires=st.none(),
+)  # fmt: skip
 results = st.builds(GateResult, st.sampled_from(Verdict), texts, evidence, st.none() | moments)
 decisions = st.builds(
     Decision,
