@@ -94,6 +94,7 @@ def test_lint_as_json() -> None:
         "path": "a.yaml",
         "line": 2,
         "column": 9,
+        "rule": "wrong-type",
         "message": "'models' must be a list of texts, and this is an empty list",
         "remedy": 'For example: models: ["lead_scoring_*"]',
     }

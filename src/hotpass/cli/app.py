@@ -23,7 +23,7 @@ from hotpass.errors import HotpassError, mask
 if TYPE_CHECKING:
     import typer
 
-BUG, INTERRUPTED, CLOSED = 70, 130, 141
+BUG, INTERRUPTED, CLOSED = output.BUG, 130, 141
 
 
 class Command(NamedTuple):
@@ -80,25 +80,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: list[str]) -> int:
-    as_json = "--json" in args
     try:
         return _dispatch(args)
-    except HotpassError as error:
-        return _report(error, as_json)
-    except KeyboardInterrupt:
-        return _interrupted()
+    except output.Told as told:
+        return _failed(told.error, as_json=False) if told.exit_code is None else told.exit_code
     except BrokenPipeError:
         raise
-    except ImportError as error:
-        missing = output.missing_dependency(error)
-        return _bug(error, as_json) if missing is None else _report(missing, as_json, cause=error)
-    except SystemExit as stop:
-        if _is_of_typer(stop):
-            raise
-        # A plugin that ends the process has not done what was asked for, whatever code it gives.
-        return _bug(stop, as_json)
-    except Exception as error:
-        return _bug(error, as_json)
+    except BaseException as error:
+        return _failed(error, as_json="--json" in args)
+
+
+def _failed(error: BaseException, *, as_json: bool) -> int:
+    """Says what ended the command; returns the exit code. Raises the error again where Typer ended the
+    process.
+    """
+    if isinstance(error, HotpassError):
+        return _report(error, as_json)
+    if isinstance(error, KeyboardInterrupt):
+        return _interrupted()
+    missing = output.missing_dependency(error) if isinstance(error, ImportError) else None
+    if missing is not None:
+        return _report(missing, as_json, cause=error)
+    if isinstance(error, SystemExit) and _is_of_typer(error):
+        raise error
+    # So is a plugin that ends the process: it has not done what was asked for, whatever code it gives.
+    return _bug(error, as_json)
 
 
 def _open_closed_streams() -> None:
@@ -125,7 +131,7 @@ def _dispatch(args: list[str]) -> int:
 
         plain = plain_words(args[2:])
         if plain is not None and "_HOTPASS_COMPLETE" not in os.environ:
-            return lint(plain[0], as_json=plain[1])
+            return lint(plain[0], reporting=plain[1])
     import typer
 
     try:

@@ -9,43 +9,85 @@ from pathlib import Path
 from typing import Any
 
 from hotpass.cli import output
+from hotpass.cli.reporting import Reporting, forms_of
 from hotpass.errors import PolicyError, Problem
 from hotpass.policy.discovery import policy_places
-from hotpass.policy.loader import Report, gates_of, read_places
+from hotpass.policy.loader import Report as Reading
+from hotpass.policy.loader import gates_of, read_places
 from hotpass.policy.model import Policy
+from hotpass.reports.model import Check, Finding, Level, Report
 from hotpass.texts import shown
 
+COMMAND = "policy lint"
+_OPTIONS = ("--format", "--output")
 
-def lint(paths: Sequence[str | Path], plugins: Sequence[str | Path] = (), *, as_json: bool = False) -> int:
-    """Checks policy files and prints the outcome; returns the exit code: 0, or 2 with all problems printed.
+
+def lint(paths: Sequence[str | Path], plugins: Sequence[str | Path] = (), *, reporting: Reporting) -> int:
+    """Checks policy files and tells the outcome; returns the exit code: 0, or 2 with all problems told.
 
     Raises PolicyError where no place is named or one cannot be used, PluginError for a broken plugin.
     """
-    places = policy_places(list(paths) or None, cli=True)
-    if not places.configured:
-        remedy = "Name files or folders: `hotpass policy lint PATH…`, or run `hotpass init`."
-        raise PolicyError([Problem("policies", 0, 0, "no such folder, and nothing else names one", remedy)])
-    report = read_places(places.paths, gates_of(plugins=list(plugins)))
-    if as_json:
-        output.print_json(_as_json(report))
-    else:
-        for policy in report.policies:
-            output.say(_line(policy))
-        for warning in report.warnings:
-            place, _, rest = str(warning).partition(": ")
-            output.say(f"{place}: warning: {rest}", style="yellow")
-    if report.problems:
-        output.print_error(PolicyError(report.problems))
-        return PolicyError.exit_code
-    return 0
+    with reporting:
+        places = policy_places(list(paths) or None, cli=True)
+        if not places.configured:
+            remedy = "Name files or folders: `hotpass policy lint PATH…`, or run `hotpass init`."
+            what = "no such folder, and nothing else names one"
+            raise PolicyError([Problem("policies", 0, 0, what, remedy, "no-policies")])
+        found = read_places(places.paths, gates_of(plugins=list(plugins)))
+        reporting.show(
+            text=lambda: _show(found), value=lambda: _as_json(found), report=lambda: report_of(found)
+        )
+    if found.problems and not reporting.tells_all:
+        output.print_error(PolicyError(found.problems))
+    return PolicyError.exit_code if found.problems else 0
 
 
-def plain_words(args: Sequence[str]) -> tuple[list[str], bool] | None:
-    """Paths, and whether `--json` is among them, for a command line that has nothing else; None for any
-    other.
+def plain_words(args: Sequence[str]) -> tuple[list[str], Reporting] | None:
+    """Paths and what is to be told, for a command line that has nothing else; None for any other, also for
+    one in which something is wrong, which Typer says.
+
+    Raises CallError where the options contradict each other.
     """
-    paths = [word for word in args if word != "--json"]
-    return None if any(word.startswith("-") for word in paths) else (paths, "--json" in args)
+    words, paths, named = iter(args), [], dict[str, str]()
+    as_json = False
+    for word in words:
+        option, equals, value = word.partition("=")
+        if word == "--json":
+            as_json = True
+        elif option in _OPTIONS:
+            given = value if equals else next(words, None)
+            if given is None:
+                return None
+            named[option] = given
+        elif word.startswith("-"):
+            return None
+        else:
+            paths.append(word)
+    asked = forms_of(named)
+    return None if asked is None else (paths, Reporting.of(COMMAND, *asked, as_json=as_json))
+
+
+def report_of(found: Reading) -> Report:
+    """A check for each file: what is wrong in it, and what is rarely meant."""
+    findings: dict[str, list[Finding]] = {policy.path: [] for policy in found.policies}
+    for problem in found.problems:
+        findings.setdefault(problem.path, []).append(Finding.of(problem, "invalid-policy"))
+    for warning in found.warnings:
+        findings.setdefault(warning.path, []).append(Finding.of(warning, "doubtful-policy", Level.WARNING))
+    names = {policy.path: policy.name for policy in found.policies}
+    checks = tuple(Check(names.get(path, path), path, tuple(of)) for path, of in sorted(findings.items()))
+    said = [output.plural(len(found.policies), "sound policy")]
+    said += [output.plural(len(found.problems), "problem")] if found.problems else []
+    said += [output.plural(len(found.warnings), "warning")] if found.warnings else []
+    return Report(COMMAND, ", ".join(said), checks, PolicyError.exit_code if found.problems else 0)
+
+
+def _show(found: Reading) -> None:
+    for policy in found.policies:
+        output.say(_line(policy))
+    for warning in found.warnings:
+        place, _, rest = str(warning).partition(": ")
+        output.say(f"{place}: warning: {rest}", style="yellow")
 
 
 def _line(policy: Policy) -> str:
@@ -54,9 +96,9 @@ def _line(policy: Policy) -> str:
     return shown(f"{policy.path}: ok: policy {policy.name}, {promotions}, {output.plural(gates, 'gate')}")
 
 
-def _as_json(report: Report) -> dict[str, Any]:
+def _as_json(found: Reading) -> dict[str, Any]:
     out: dict[str, Any] = {
-        "ok": not report.problems,
+        "ok": not found.problems,
         "policies": [
             {
                 "name": policy.name, "path": policy.path, "digest": policy.digest,
@@ -69,11 +111,11 @@ def _as_json(report: Report) -> dict[str, Any]:
                     for entry in policy.promotions
                 ],
             }
-            for policy in report.policies
+            for policy in found.policies
         ],
-        "problems": output.problems_as_json(report.problems),
-        "warnings": output.problems_as_json(report.warnings),
+        "problems": output.problems_as_json(found.problems),
+        "warnings": output.problems_as_json(found.warnings),
     }  # fmt: skip
-    if report.problems:
-        out.update(output.error_as_json(PolicyError(report.problems)))
+    if found.problems:
+        out.update(output.error_as_json(PolicyError(found.problems)))
     return out

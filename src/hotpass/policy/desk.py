@@ -26,17 +26,21 @@ class Desk:
         self.problems = list(problems)
         self.warnings: list[Problem] = []
 
-    def note(self, at: Node | tuple[int, int], message: str, remedy: str = "") -> None:
+    def note(
+        self, at: Node | tuple[int, int], message: str, remedy: str = "", rule: str = "invalid-policy"
+    ) -> None:
         """A problem at a node, or at a line and column."""
-        self.problems.append(self._problem(at, message, remedy))
+        self.problems.append(self._problem(at, message, remedy, rule))
 
-    def warn(self, at: Node | tuple[int, int], message: str, remedy: str = "") -> None:
+    def warn(
+        self, at: Node | tuple[int, int], message: str, remedy: str = "", rule: str = "doubtful-policy"
+    ) -> None:
         """Something that is allowed and rarely meant."""
-        self.warnings.append(self._problem(at, message, remedy))
+        self.warnings.append(self._problem(at, message, remedy, rule))
 
-    def _problem(self, at: Node | tuple[int, int], message: str, remedy: str) -> Problem:
+    def _problem(self, at: Node | tuple[int, int], message: str, remedy: str, rule: str) -> Problem:
         line, column = (at.line, at.column) if isinstance(at, Node) else at
-        return Problem(self.path, line, column, message, remedy)
+        return Problem(self.path, line, column, message, remedy, rule)
 
     def where(self, at: Node) -> str:
         """`file:line:column` of a node."""
@@ -59,12 +63,12 @@ class Desk:
                 continue
             meant = closest(name, known)
             remedy = f"Did you mean {meant!r}?" if meant else f"The keys of {what} are {listed(known)}."
-            self.note(field[0], f"unknown key {shorten(name)!r}", remedy)
+            self.note(field[0], f"unknown key {shorten(name)!r}", remedy, "unknown-key")
             if meant:
                 found.setdefault(meant, field)
         for name in required:
             if name not in found:
-                self.note(at, f"{what} needs the key {name!r}", f"Add `{name}:`.")
+                self.note(at, f"{what} needs the key {name!r}", f"Add `{name}:`.", "missing-key")
         return found
 
     def text(self, field: Field | None, what: str, example: str = "") -> str | None:
@@ -84,7 +88,7 @@ class Desk:
             remedy = f"Put it in quotes: {flow(json.dumps(value), quote=True)}."
         else:
             remedy = f"For example: {example}" if example else ""
-        self.note(node, f"{what} must be a text, and this is {kind_of(value)}", remedy)
+        self.note(node, f"{what} must be a text, and this is {kind_of(value)}", remedy, "wrong-type")
         return None
 
     def texts(self, field: Field | None, what: str, example: str) -> tuple[str, ...]:
@@ -105,7 +109,7 @@ class Desk:
                 else f"For example: {example}"
             )
             kind = "an empty list" if value == [] else kind_of(value)
-            self.note(node, f"{what} must be a list of texts, and this is {kind}", remedy)
+            self.note(node, f"{what} must be a list of texts, and this is {kind}", remedy, "wrong-type")
         return ()
 
     def mapping(self, node: Node, what: str, remedy: str) -> Map | None:
@@ -113,7 +117,8 @@ class Desk:
         if isinstance(node, Map):
             return node
         if is_sound(node):
-            self.note(node, f"{what} must be a mapping, and this is {kind_of(value_of(node))}", remedy)
+            kind = kind_of(value_of(node))
+            self.note(node, f"{what} must be a mapping, and this is {kind}", remedy, "wrong-type")
         return None
 
     def stage(self, field: Field | None, what: str) -> str | None:
@@ -137,10 +142,11 @@ class Desk:
             self.note(
                 node, f"{shorten(name)!r} is not a stage",
                 f"Use {listed(STAGES, 'or')}, or a name of your own: a letter, then letters, digits, - or _.",
+                "unknown-stage",
             )  # fmt: skip
             return None
         meant = None if is_native(stage) else closest(stage, STAGES, cutoff=0.8)
         if meant and meant.lower() not in stage.lower():  # "PreProduction" is a name of somebody's own
-            self.note(node, f"unknown stage {stage!r}", f"Did you mean {meant!r}?")
+            self.note(node, f"unknown stage {stage!r}", f"Did you mean {meant!r}?", "unknown-stage")
             return None
         return stage

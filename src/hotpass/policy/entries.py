@@ -82,7 +82,7 @@ class GateReader:
             below = others[gate][1] if gate is not None else None
             if not meant and isinstance(below, Scalar) and below.value is None:
                 remedy = f"If it is a parameter of {gate}, indent it further."
-            desk.note(field[0], f"unknown key {shorten(key)!r} beside the gate", remedy)
+            desk.note(field[0], f"unknown key {shorten(key)!r} beside the gate", remedy, "unknown-key")
             if meant:
                 common.setdefault(meant, field)
         if gate is None:
@@ -122,6 +122,7 @@ class GateReader:
             desk.note(
                 found.at, f"unknown gate {shorten(found.name)!r}",
                 f"{remedy} A gate of your own needs its plugin: see `hotpass plugins list`.",
+                "unknown-gate",
             )  # fmt: skip
             return None
         if not is_sound(found.value):
@@ -129,13 +130,13 @@ class GateReader:
         value = value_of(found.value)
         if value is None:
             if not kind.allows_bare_name():
-                desk.note(found.at, f"{found.name} needs parameters", _usage(kind))
+                desk.note(found.at, f"{found.name} needs parameters", _usage(kind), "wrong-parameters")
                 return None
             value = {}
         wrong = self._validators.check(kind, value)
         for path, at_key, message, remedy in wrong:
             place = find(found.value, path, key=at_key) if path else (found.at.line, found.at.column)
-            desk.note(place, message, remedy)
+            desk.note(place, message, remedy, "wrong-parameters")
         return None if wrong else _instance(kind, value, found, desk)
 
     def _check_names(self, entries: Sequence[tuple[Node, GateEntry]], desk: Desk) -> None:
@@ -165,13 +166,13 @@ def _instance(kind: type[Gate], value: Any, found: _Found, desk: Desk) -> Gate |
         return kind(value)
     except ParameterError as error:
         place = find(found.value, error.path) if error.path else (found.at.line, found.at.column)
-        desk.note(place, str(error), error.remedy)
+        desk.note(place, str(error), error.remedy, "wrong-parameters")
     except (Exception, SystemExit) as error:
         # A plugin's code ran, and whatever it does, this policy is not in force.
         kind_of_error = type(error).__name__
         why = shorten(str(error), 200) or kind_of_error
         remedy = "" if isinstance(error, ValueError) else f"It raised {kind_of_error}; tell its author."
-        desk.note(found.at, f"{found.name} refuses these parameters: {why}", remedy)
+        desk.note(found.at, f"{found.name} refuses these parameters: {why}", remedy, "wrong-parameters")
     return None
 
 

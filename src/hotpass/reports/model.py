@@ -29,11 +29,25 @@ class Finding:
     path: str = ""
     line: int = 0
     column: int = 0
+    #: What tells it from others of its rule in the same check, where the message does not: one that holds a
+    #: measured value is another one at every run.
+    key: str = ""
+    #: Whether something broke, so that nothing can be said either way; else it was looked at and found wrong.
+    broke: bool = False
 
     @classmethod
     def of(cls, problem: Problem, rule: str, level: Level = Level.ERROR) -> Finding:
-        """What is wrong with a policy file, as a finding."""
-        return cls(rule, level, problem.message, problem.remedy, problem.path, problem.line, problem.column)
+        """What is wrong with a policy file, as a finding; `rule` where the problem does not name its own."""
+        return cls(
+            problem.rule or rule, level, problem.message, problem.remedy, problem.path, problem.line,
+            problem.column,
+        )  # fmt: skip
+
+    @property
+    def place(self) -> str:
+        """`file:line:column`, as far as there is one."""
+        numbers = [str(number) for number in (self.line, self.column if self.line else 0) if number]
+        return ":".join([self.path, *numbers]) if self.path else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,11 @@ class Report:
     command: str
     title: str
     checks: tuple[Check, ...]
+    exit_code: int = 0
+    #: Whether the command ended before it had looked at everything: a broken plugin, no registry.
+    broke: bool = False
+    #: The file or folder to show a finding at that has no place of its own; "" for none.
+    anchor: str = "policies"
 
     @property
     def failed(self) -> bool:

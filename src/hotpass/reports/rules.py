@@ -1,0 +1,95 @@
+"""What each rule of a report means, for tools that show a rule by itself (SARIF). A rule that is not here, as
+of a plugin, is shown by its name.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """A kind of finding: one line, and what to do about it."""
+
+    short: str
+    help: str
+
+
+RULES = {
+    "invalid-policy": Rule(
+        "A policy file is wrong.",
+        "Nothing is promoted under a policy that cannot be read. The message says what stands there and what "
+        "may; the whole format is in the reference: hotpass policy reference.",
+    ),
+    "invalid-yaml": Rule(
+        "A policy file is not YAML, or YAML of a kind that is not read.",
+        "Most often an indentation, a quote, a bracket or a key that stands twice.",
+    ),
+    "unknown-key": Rule(
+        "A policy file has a key that no policy has.",
+        "It would be passed over silently, and with it what somebody meant to ask for. hotpass policy "
+        "reference has all keys.",
+    ),
+    "missing-key": Rule("A policy file lacks a key that it needs.", "Add it; the message says where."),
+    "wrong-type": Rule(
+        "A value of a policy file is of another kind than is due.",
+        "Such as a single value where a list is due, or a number where a text is due.",
+    ),
+    "unknown-gate": Rule(
+        "A policy names a gate that no plugin contributes.",
+        "Mend its name, or install the plugin: hotpass plugins list shows those in use.",
+    ),
+    "unknown-stage": Rule("A policy names a stage that looks misspelt.", "The message names the stages."),
+    "wrong-parameters": Rule(
+        "A gate cannot be asked with these parameters.",
+        "hotpass policy reference says for each gate what it takes.",
+    ),
+    "no-policies": Rule(
+        "There is no policy to read.",
+        "Name a file or folder, or write a starter: hotpass init.",
+    ),
+    "doubtful-policy": Rule(
+        "A policy says something that is allowed and rarely meant.",
+        "Nothing is refused because of it. Change it, or leave it knowingly.",
+    ),
+    "broken-plugin": Rule(
+        "A plugin failed to load or breaks the contract of a gate.",
+        "Nothing is judged without all plugins. The message names the plugin: hotpass plugins list.",
+    ),
+    "wrong-call": Rule(
+        "The command was called wrongly.", "Nothing was judged. The message says what is meant."
+    ),
+    "registry-failed": Rule(
+        "The registry or the ledger could not be reached, or did not do as told.",
+        "Nothing was judged. See that the registry answers, and run the command again.",
+    ),
+    "bug": Rule(
+        "Hotpass or a plugin broke.",
+        "Nothing can be said. Run the command again with HOTPASS_DEBUG=1 for the traceback.",
+    ),
+    "gate-failed": Rule(
+        "A gate of a policy says no.",
+        "The model version does not meet the requirement that stands at this line of the policy.",
+    ),
+    "gate-pending": Rule(
+        "A gate of a policy says not yet.",
+        "It can pass by waiting or by an approval; the message says which.",
+    ),
+    "gate-inconclusive": Rule(
+        "The evidence does not settle a gate either way.",
+        "More evidence is needed; the message says of what.",
+    ),
+    "gate-broke": Rule(
+        "A gate broke, and so cannot pass.",
+        "The gate raised an error or ran past its time limit. The promotion is denied until it is repaired.",
+    ),
+    "decision-note": Rule(
+        "The decision rests on something that no gate says.",
+        "A missing policy, a stage that no promotion leads from, a veto of a plugin.",
+    ),
+}  # fmt: skip
+
+
+def rule_of(rule: str) -> Rule:
+    """What `rule` means."""
+    words = rule.replace("-", " ").replace("_", " ").strip()
+    return RULES.get(rule) or Rule(f"{words[:1].upper()}{words[1:]}.", "The message says what to do.")
