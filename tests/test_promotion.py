@@ -13,7 +13,7 @@ import hotpass
 from hotpass import api, hookimpl
 from hotpass.ledger.record import State
 from hotpass.plugins import create_manager, register
-from hotpass.policy.model import Policy, PolicySet, PromotionEntry
+from hotpass.policy.model import Policy, PolicyFile, PolicySet, PromotionEntry
 from support.policies import EIGHT_GATES, entries, policy_set
 from support.promoters import by_requests
 from support.stores import Store
@@ -625,7 +625,8 @@ class TestRecheckUnderTheLock:
         file.write_text("before")
         made = policy_set().policies[0]
         digest = hashlib.sha256(b"before").hexdigest()
-        policy = Policy(made.name, made.models, made.promotions, path=str(file), digest=digest)
+        files = (PolicyFile(str(file), digest),)
+        policy = Policy(made.name, made.models, made.promotions, path=str(file), digest=digest, files=files)
         session = by_requests(connect(sqlite_store, PolicySet.of([policy])))
         _once_before(session.registry.tracking, "log_param", lambda: file.write_text("after"))
         with pytest.raises(hotpass.PromotionOvertaken, match="changed on disk"):

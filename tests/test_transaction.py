@@ -17,7 +17,7 @@ from hotpass.ledger.head import TAG_HEAD, Head
 from hotpass.ledger.record import State
 from hotpass.ledger.seal import TAG_SEAL, Seal
 from hotpass.plugins import create_manager
-from hotpass.policy.model import Policy, PolicySet, PromotionEntry
+from hotpass.policy.model import Policy, PolicyFile, PolicySet, PromotionEntry
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.registry.sql_reader import SqlReader
 from hotpass.resolving import Request
@@ -316,7 +316,8 @@ class TestRecheckUnderTheLock:
         file.write_text("before")
         made = policy_set(production_from=None).policies[0]
         digest = hashlib.sha256(b"before").hexdigest()
-        policy = Policy(made.name, made.models, made.promotions, path=str(file), digest=digest)
+        files = (PolicyFile(str(file), digest),)
+        policy = Policy(made.name, made.models, made.promotions, path=str(file), digest=digest, files=files)
         session = connect(database, PolicySet.of([policy]))
         once_inside(session, lambda: file.write_text("after"))
         with pytest.raises(hotpass.PromotionOvertaken, match="changed on disk"):

@@ -18,14 +18,16 @@ class PolicyFiles:
     """The files of the policies that this process has read."""
 
     def __init__(self, policies: Iterable[Policy]) -> None:
-        # Absolute, since a process may change its directory between reading a policy and being asked to check
-        # it again.
-        self._paths = {policy.path: Path(policy.path).absolute() for policy in policies if policy.path}
+        self._files = {policy.path: policy.files for policy in policies}
 
     def changed(self, decision: Decision) -> str:
         """Which policy of the decision changed on disk, in words; "" where none did."""
         for ref in decision.policies:
-            if ref.path in self._paths and self._digest(ref.path) != ref.digest:
+            for number, file in enumerate(self._files.get(ref.path, ())):
+                if _digest(file.path) == file.digest:
+                    continue
+                if number:
+                    return f"{file.path}, which policy {ref.path} extends, changed on disk"
                 return f"policy {ref.path} changed on disk"
         return ""
 
@@ -36,12 +38,13 @@ class PolicyFiles:
             return decision
         return decision.as_overtaken(f"{changed} since it was read. Nothing was moved; promote again.")
 
-    def _digest(self, path: str) -> str:
-        """SHA-256 of the file as it is now; "" where it is gone."""
-        try:
-            return hashlib.sha256(self._paths[path].read_bytes()).hexdigest()
-        except OSError:
-            return ""
+
+def _digest(path: str) -> str:
+    """SHA-256 of the file as it is now; "" where it is gone."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def changed_since(reader: Reader, resolved: Resolved, batch: Batch) -> str:

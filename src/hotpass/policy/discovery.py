@@ -11,14 +11,18 @@ import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from hotpass.copies import in_copy
 from hotpass.errors import PolicyError, Problem
 
 Place = str | os.PathLike[str]
 
-#: What `[tool.hotpass]` in pyproject.toml may hold.
-SETTINGS = ("policies", "plugins")
+Setting = Literal["policies", "plugins"]
+
+#: What `[tool.hotpass]` in pyproject.toml may hold, and the variable that comes before each.
+VARIABLES: dict[Setting, str] = {"policies": "HOTPASS_POLICIES", "plugins": "HOTPASS_PLUGINS"}
+SETTINGS = tuple(VARIABLES)
 
 #: Where the command line also looks for policies.
 CLI_DEFAULT = Path("policies")
@@ -37,9 +41,9 @@ def policy_places(place: Place | Sequence[Place] | None = None, *, cli: bool = F
 
     Raises PolicyError for an empty argument or variable and for a pyproject.toml that cannot be understood.
     """
-    found = _places(place, "HOTPASS_POLICIES", "policies")
+    found = _places(place, "policies")
     if not found.configured and cli and CLI_DEFAULT.exists():
-        return Places((CLI_DEFAULT,), "./policies", configured=True)
+        return Places((CLI_DEFAULT,), f"./{CLI_DEFAULT}", configured=True)
     return found
 
 
@@ -47,25 +51,35 @@ def plugin_folders(folders: Place | Sequence[Place] | None = None) -> tuple[Path
     """The plugin folders to load. An empty sequence counts as no argument. Raises PolicyError as
     `policy_places` does.
     """
-    if isinstance(folders, Sequence) and not isinstance(folders, str) and not folders:
-        folders = None
-    return _places(folders, "HOTPASS_PLUGINS", "plugins").paths
+    return _places(folders or None, "plugins").paths
 
 
-def _places(place: Place | Sequence[Place] | None, variable: str, setting: str) -> Places:
+def _places(place: Place | Sequence[Place] | None, setting: Setting) -> Places:
+    found = asked_for(place, setting)
+    file = None if found.configured else nearest_pyproject()
+    return found if file is None else of_pyproject(file, setting)
+
+
+def asked_for(place: Place | Sequence[Place] | None, setting: Setting) -> Places:
+    """What the call or the environment names; not `configured` where neither does. Raises PolicyError."""
+    variable = VARIABLES[setting]
     if place is not None:
         several = [place] if isinstance(place, str | os.PathLike) else list(place)
         return _named(several, "the call", f"Name a folder or a file, or leave it out to use {variable}.")
     value = os.environ.get(variable)
-    if value is not None:
-        return _named(
-            value.split(os.pathsep) if value.strip() else [],
-            variable,
-            f"Unset {variable}, or name folders in it, separated by {os.pathsep!r}.",
-        )
-    file = nearest_pyproject()
-    wanted = read_settings(file).get(setting) if file else None
-    if file is None or wanted is None:
+    if value is None:
+        return Places()
+    return _named(
+        value.split(os.pathsep) if value.strip() else [],
+        variable,
+        f"Unset {variable}, or name folders in it, separated by {os.pathsep!r}.",
+    )
+
+
+def of_pyproject(file: Path, setting: Setting) -> Places:
+    """What `[tool.hotpass]` of a pyproject.toml names, relative to that file. Raises PolicyError."""
+    wanted = read_settings(file).get(setting)
+    if wanted is None:
         return Places()
     found = _named(
         wanted, f"[tool.hotpass] {setting} in {shown(file)}", f"Name a folder, or take {setting!r} out."
@@ -139,7 +153,12 @@ def read_settings(file: Path) -> dict[str, list[str]]:
 
 
 def shown(path: Path) -> str:
-    """`path` as messages show it: relative to the working directory where it lies below that."""
+    """`path` as messages show it: relative to the working directory where it lies below that, and as it is
+    in the repository, with the commit, where it is in a copy of a revision.
+    """
+    copied = in_copy(path)
+    if copied is not None:
+        return str(copied)
     try:
         return str(path.absolute().relative_to(Path.cwd()))
     except (ValueError, OSError):

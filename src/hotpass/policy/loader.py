@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hotpass.copies import in_copy
 from hotpass.errors import PolicyError, Problem
 from hotpass.gates import Gate
 from hotpass.policy.compose import MAX_BYTES
-from hotpass.policy.discovery import Place, plugin_folders, policy_places, shown
+from hotpass.policy.discovery import Place, Places, plugin_folders, policy_places, shown
 from hotpass.policy.entries import GateReader
-from hotpass.policy.model import Policy, PolicySet
+from hotpass.policy.model import Policy, PolicyFile, PolicySet
 from hotpass.policy.reader import read_policy
 
 if TYPE_CHECKING:
     import pluggy
 
 SUFFIXES = (".yaml", ".yml")
-_CASES = tuple(f".cases{suffix}" for suffix in SUFFIXES)
+#: How the name of a file with cases ends, which is no policy.
+CASES = tuple(f".cases{suffix}" for suffix in SUFFIXES)
 _MOST_FILES = 1_000
 _MOST_FOLDERS = 1_000
 
@@ -36,13 +39,13 @@ class Report:
 
 
 def load_policies(
-    place: Place | Sequence[Place] | None = None,
+    place: Place | Sequence[Place] | Places | None = None,
     *,
     manager: pluggy.PluginManager | None = None,
     plugins: Place | Sequence[Place] | None = None,
     cli: bool = False,
 ) -> PolicySet:
-    """All policies at `place`: a file, a folder, or several of them.
+    """All policies at `place`: a file, a folder, several of them, or Places that were found already.
 
     Without a place: `HOTPASS_POLICIES`, then `[tool.hotpass] policies` in the nearest pyproject.toml, then,
     with `cli`, `./policies`; where none of them names one, an empty PolicySet that says so (`configured` is
@@ -52,7 +55,7 @@ def load_policies(
     Raises PolicyError, with all problems of all files, for a place that is missing, empty or broken;
     PluginError for a plugin that is.
     """
-    places = policy_places(place, cli=cli)
+    places = place if isinstance(place, Places) else policy_places(place, cli=cli)
     if not places.configured:
         return PolicySet()
     report = read_places(places.paths, gates_of(manager, plugins))
@@ -84,7 +87,7 @@ def read_places(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Repo
             if real in seen:  # named both by itself and by its folder
                 continue
             seen.add(real)
-            content = _content(file, problems)
+            content = content_of(file, problems)
             if content is None:
                 continue
             read = read_policy(content, shown(file), reader)
@@ -98,14 +101,35 @@ def read_places(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Repo
                                         "Give one of them another name."))  # fmt: skip
                 continue
             first[name] = path
-            policies.append(read.policy)
+            policies.append(_with_files(read.policy, file, content))
     return Report(tuple(policies), tuple(problems), tuple(warnings))
+
+
+def _with_files(policy: Policy, file: Path, content: bytes) -> Policy:
+    if in_copy(file) is not None:
+        return policy
+    # Absolute, since a process may change its directory before the file is looked at again.
+    return replace(policy, files=(PolicyFile(os.path.abspath(file), hashlib.sha256(content).hexdigest()),))
 
 
 def policy_files(places: Iterable[Path]) -> list[Path]:
     """The files that `read_places` would read, as far as they can be listed."""
     problems: list[Problem] = []
     return [file for place in places for file in _files(place, problems)]
+
+
+def cases_files(folders: Iterable[Path]) -> list[Path]:
+    """The files with cases in `folders` and below, as far as they can be listed."""
+    problems: list[Problem] = []
+    return [file for folder in folders for file in _below(folder, problems, _is_cases)]
+
+
+def _is_policy(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not _is_cases(name)
+
+
+def _is_cases(name: str) -> bool:
+    return name.lower().endswith(CASES)
 
 
 def _files(place: Path, problems: list[Problem]) -> Iterator[Path]:
@@ -128,7 +152,7 @@ def _files(place: Path, problems: list[Problem]) -> Iterator[Path]:
         yield place
         return
     count, before = 0, len(problems)
-    for file in _below(place, problems):
+    for file in _below(place, problems, _is_policy):
         count += 1
         if count > _MOST_FILES:
             problems.append(
@@ -143,7 +167,7 @@ def _files(place: Path, problems: list[Problem]) -> Iterator[Path]:
                                 "Put a policy in it: `hotpass init` writes one."))  # fmt: skip
 
 
-def _below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+def _below(folder: Path, problems: list[Problem], wanted: Callable[[str], bool]) -> Iterator[Path]:
     # Linked folders are followed, since a policy that is silently not read would be worse; each real one
     # once.
     waiting, visited = [folder], set()
@@ -175,14 +199,12 @@ def _below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
                 continue
             if is_folder:
                 waiting.append(Path(entry.path))
-            elif entry.name.lower().endswith(SUFFIXES) and not entry.name.lower().endswith(_CASES):
+            elif wanted(entry.name):
                 yield Path(entry.path)
 
 
-def _content(file: Path, problems: list[Problem]) -> bytes | None:
-    """The bytes of `file`, at most one more than is allowed; None, after noting why, where they cannot be
-    had.
-    """
+def content_of(file: Path, problems: list[Problem], most: int = MAX_BYTES) -> bytes | None:
+    """The bytes of `file`, at most one more than `most`; None, after noting why, where they cannot be had."""
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for somebody to write to it.
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -192,7 +214,7 @@ def _content(file: Path, problems: list[Problem]) -> bytes | None:
                     Problem(shown(file), 0, 0, "it is not a regular file", "Put the policy in a plain file.")
                 )
                 return None
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(most + 1)
     except FileNotFoundError:
         problems.append(Problem(shown(file), 0, 0, "a link to nothing", "Mend the link, or delete it."))
     except (OSError, ValueError) as error:

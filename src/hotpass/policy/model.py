@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotpass.gates import Gate
 from hotpass.verdicts import Enforcement, PolicyRef
@@ -41,6 +41,13 @@ class PromotionEntry:
     where: str = ""
 
 
+class PolicyFile(NamedTuple):
+    """A file on disk that a policy was read from: its absolute path, and the SHA-256 of what was read."""
+
+    path: str
+    digest: str
+
+
 @dataclass(frozen=True)
 class Policy:
     """Which models it covers, and for each promotion which gates must pass."""
@@ -53,6 +60,8 @@ class Policy:
     aliases: tuple[str, ...] = ()
     path: str = ""
     digest: str = ""
+    #: The files that can change under it, by which a promotion sees that they did. A commit's cannot.
+    files: tuple[PolicyFile, ...] = ()
 
     @cached_property
     def ref(self) -> PolicyRef:
