@@ -16,6 +16,7 @@ from hotpass.cli.options import (
     JsonOption,
     ModelArgument,
     PluginsOption,
+    PoliciesFromOption,
     PoliciesOption,
     RegistryUriOption,
     TrackingUriOption,
@@ -39,6 +40,7 @@ def approve(
     reason: ReasonOption = "",
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
+    policies_from: PoliciesFromOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
     as_json: JsonOption = False,
@@ -49,7 +51,7 @@ def approve(
     to that stage uses it. Without a server that authenticates, who you are is
     only claimed: HOTPASS_ACTOR, else the name of your account.
     """
-    given = Given(policies, plugins, registry_uri, tracking_uri)
+    given = Given(policies, plugins, registry_uri, tracking_uri, policies_from=policies_from)
     _check_reason(given, "approve", model, version, to, reason)
     session, stage = given.open(to, version)
     with session:
@@ -80,6 +82,7 @@ def withdraw(
     reason: ReasonOption = "",
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
+    policies_from: PoliciesFromOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
     as_json: JsonOption = False,
@@ -89,7 +92,7 @@ def withdraw(
     A promotion that was carried out on it stays: put an earlier version back
     with `hotpass rollback`.
     """
-    given = Given(policies, plugins, registry_uri, tracking_uri)
+    given = Given(policies, plugins, registry_uri, tracking_uri, policies_from=policies_from)
     _check_reason(given, "withdraw", model, version, to, reason)
     session, stage = given.open(to, version)
     with session:

@@ -14,6 +14,7 @@ from hotpass.cli.options import (
     JsonOption,
     ModelArgument,
     PluginsOption,
+    PoliciesFromOption,
     PoliciesOption,
     RegistryUriOption,
     TrackingUriOption,
@@ -58,6 +59,7 @@ def check(
     archive_existing: ArchiveOption = None,
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
+    policies_from: PoliciesFromOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
     as_json: JsonOption = False,
@@ -68,7 +70,7 @@ def check(
 
     Exits 0 where it would be allowed, 1 where denied, 3 where it is not time.
     """
-    given = Given(policies, plugins, registry_uri, tracking_uri)
+    given = Given(policies, plugins, registry_uri, tracking_uri, policies_from=policies_from)
     session, stage = given.open(to, version)
     with session:
         decision = session.check(model, version, stage, archive_existing=archive_existing)
@@ -84,6 +86,7 @@ def promote(
     dry_run: DryRunOption = False,
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
+    policies_from: PoliciesFromOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
     as_json: JsonOption = False,
@@ -95,7 +98,7 @@ def promote(
     Exits 0 where the version moved or was there already, 1 where it is denied,
     3 where it is not time yet.
     """
-    given = Given(policies, plugins, registry_uri, tracking_uri, reason)
+    given = Given(policies, plugins, registry_uri, tracking_uri, reason, policies_from)
     session, stage = given.open(to, version)
     with session:
         if dry_run:
@@ -129,6 +132,7 @@ def rollback(
     dry_run: DryRunOption = False,
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
+    policies_from: PoliciesFromOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
     as_json: JsonOption = False,
@@ -140,7 +144,7 @@ def rollback(
 
     Exits as `promote` does.
     """
-    given = Given(policies, plugins, registry_uri, tracking_uri, reason)
+    given = Given(policies, plugins, registry_uri, tracking_uri, reason, policies_from)
     if not reason.strip():
         example = replace(given, reason="what went wrong").command("rollback", model)
         raise CallError(f"a rollback needs a reason, for the record: {example}")

@@ -28,12 +28,14 @@ class Given:
     registry_uri: str | None = None
     tracking_uri: str | None = None
     reason: str = ""
+    policies_from: str | None = None
 
     def open(self, stage: str, version: str | None) -> tuple[Session, str]:
         """A session with the policies in force, and `stage` as it is spelt."""
         return open_to_judge(
-            self.policies, self.plugins, self.registry_uri, self.tracking_uri, stage=stage, version=version
-        )
+            self.policies, self.plugins, self.registry_uri, self.tracking_uri, stage=stage, version=version,
+            policies_from=self.policies_from,
+        )  # fmt: skip
 
     def command(self, *words: str) -> str:
         """`hotpass` with `words` and these options, quoted for a shell, passwords masked.
@@ -44,6 +46,8 @@ class Given:
         for option, values in (("--policies", self.policies), ("--plugins", self.plugins)):
             for value in values or ():
                 parts += [option, os.fspath(value)]
+        if self.policies_from is not None:
+            parts += ["--policies-from", self.policies_from]
         for option, uri in (("--registry-uri", self.registry_uri), ("--tracking-uri", self.tracking_uri)):
             if uri:
                 parts += [option, masked(uri)]

@@ -12,6 +12,7 @@ from hotpass.cli.options import (
     JsonOption,
     KeyFileOption,
     PluginsOption,
+    PoliciesFromOption,
     PoliciesOption,
     RegistryUriOption,
     TrackingUriOption,
@@ -41,6 +42,7 @@ def scan(
     key_file: KeyFileOption = None,
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
+    policies_from: PoliciesFromOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
     as_json: JsonOption = False,
@@ -54,7 +56,7 @@ def scan(
     """
     seal = guards_seal(key_file)
     found: list[Scan] = []
-    with open_to_scan(policies, plugins, registry_uri, tracking_uri) as session:
+    with open_to_scan(policies, plugins, registry_uri, tracking_uri, policies_from) as session:
         for one in session.drift(model, seal=seal, files=not no_files):
             found.append(one)
             if not as_json:

@@ -31,6 +31,7 @@ def open_to_judge(
     *,
     stage: str,
     version: str | None,
+    policies_from: str | None = None,
 ) -> tuple[Session, str]:
     """A session with the policies in force, and the target stage as it is spelt.
 
@@ -41,18 +42,22 @@ def open_to_judge(
 
     if version is not None:
         version_of(version)
-    found, manager = _in_force(policies, plugins, registry_uri, tracking_uri)
-    try:
-        to_stage = target_stage(found, stage)
-    except CallError:
-        # The policies of a guard may have stages that those here do not.
-        if not _on_a_server(registry_uri, tracking_uri):
-            raise
-        session = _connected(found, manager, registry_uri, tracking_uri)
-        if not session.look_for_guard():
-            raise
-        return session, canonical(stage)
-    return _connected(found, manager, registry_uri, tracking_uri), to_stage
+    with contextlib.ExitStack() as copy:
+        found, manager = _in_force(copy, policies_from, policies, plugins, registry_uri, tracking_uri)
+        try:
+            to_stage = target_stage(found, stage)
+        except CallError:
+            # The policies of a guard may have stages that those here do not.
+            if not _on_a_server(registry_uri, tracking_uri):
+                raise
+            session = _connected(found, manager, registry_uri, tracking_uri)
+            if not session.look_for_guard():
+                raise
+            to_stage = canonical(stage)
+        else:
+            session = _connected(found, manager, registry_uri, tracking_uri)
+        session.at_exit(copy.pop_all().close)
+        return session, to_stage
 
 
 def _on_a_server(registry_uri: str | None, tracking_uri: str | None) -> bool:
@@ -65,12 +70,19 @@ def open_to_scan(
     plugins: Sequence[Path] | None,
     registry_uri: str | None,
     tracking_uri: str | None,
+    policies_from: str | None = None,
 ) -> Session:
     """A session with the policies in force, which say what they cover. Raises what `connect` raises."""
-    return _connected(*_in_force(policies, plugins, registry_uri, tracking_uri), registry_uri, tracking_uri)
+    with contextlib.ExitStack() as copy:
+        found, manager = _in_force(copy, policies_from, policies, plugins, registry_uri, tracking_uri)
+        session = _connected(found, manager, registry_uri, tracking_uri)
+        session.at_exit(copy.pop_all().close)
+        return session
 
 
 def _in_force(
+    copy: contextlib.ExitStack,
+    policies_from: str | None,
     policies: Sequence[Path] | None,
     plugins: Sequence[Path] | None,
     registry_uri: str | None,
@@ -78,12 +90,13 @@ def _in_force(
 ) -> tuple[PolicySet, pluggy.PluginManager]:
     quiet()
     _check_uris(registry_uri, tracking_uri)
-    from hotpass.plugins import create_manager
-    from hotpass.policy.discovery import plugin_folders
-    from hotpass.policy.loader import load_policies
+    from hotpass.policy.revision import materialized
 
-    manager = create_manager(plugin_folders(plugins))
-    return load_policies(policies or None, manager=manager, cli=True), manager
+    rules = copy.enter_context(materialized(policies_from, policies, plugins, judging=True))
+    if rules.revision is not None:
+        tell(f"Policies and plugin folders are those of {rules.revision}.")
+    manager = rules.manager()
+    return rules.load(manager), manager
 
 
 def _connected(
