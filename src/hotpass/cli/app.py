@@ -126,12 +126,10 @@ def _is_of_typer(stop: SystemExit) -> bool:
 
 
 def _dispatch(args: list[str]) -> int:
-    if args[:2] == ["policy", "lint"]:
-        from hotpass.cli.lint import lint, plain_words
-
-        plain = plain_words(args[2:])
-        if plain is not None and "_HOTPASS_COMPLETE" not in os.environ:
-            return lint(plain[0], reporting=plain[1])
+    if "_HOTPASS_COMPLETE" not in os.environ:
+        done = _plainly(args)
+        if done is not None:
+            return done
     import typer
 
     try:
@@ -143,6 +141,21 @@ def _dispatch(args: list[str]) -> int:
     if result == INTERRUPTED:
         return _interrupted()
     return result if type(result) is int else 0
+
+
+def _plainly(args: list[str]) -> int | None:
+    """The exit code of a command that needs no Typer; None for any other, and for one with other options."""
+    if args[:2] == ["policy", "lint"]:
+        from hotpass.cli.lint import lint, plain_words
+
+        plain = plain_words(args[2:])
+        return None if plain is None else lint(plain[0], reporting=plain[1])
+    if args[:2] == ["policy", "test"]:
+        from hotpass.cli import policy_test
+
+        asked = policy_test.plain_words(args[2:])
+        return None if asked is None else policy_test.run_cases(asked[0], reporting=asked[1], wanted=asked[2])
+    return None
 
 
 def build(args: Sequence[str]) -> typer.Typer:

@@ -52,6 +52,50 @@ def lint(
     raise typer.Exit(run(paths or (), plugins or (), reporting=reporting))
 
 
+@app.command("test")
+def cases(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PATHS",
+            parser=place,
+            help="Folders, policies and files with cases. Default: where policies are found.",
+            show_default=False,
+        ),
+    ] = None,
+    select: Annotated[
+        str, typer.Option("-k", metavar="TEXT", help="Run only the cases that have TEXT in their name.")
+    ] = "",
+    require_cases: Annotated[
+        bool,
+        typer.Option("--require-cases", help="Fail where no case is about a promotion, or the rollback."),
+    ] = False,
+    require_coverage: Annotated[
+        bool,
+        typer.Option(
+            "--require-coverage", help="Fail, too, where a gate was not seen both to pass and not to."
+        ),
+    ] = False,
+    plugins: PluginsOption = None,
+    form: FormatOption = None,
+    file: OutputOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the cases beside the policies: candidates as data, and what the policy should say of them.
+
+    The cases of policies/lead.yaml stand in policies/lead.cases.yaml; `hotpass policy reference` has the
+    format. No registry is asked. pytest runs the same cases.
+
+    Exit code 0 if all came out as expected, 1 if one did not, 2 if a file is wrong.
+    """
+    from hotpass.cli.policy_test import COMMAND, Wanted, run_cases
+    from hotpass.cli.reporting import Reporting
+
+    reporting = Reporting.of(COMMAND, form, file, as_json=as_json)
+    wanted = Wanted(require_cases, require_coverage, select)
+    raise typer.Exit(run_cases(paths or (), plugins or (), reporting=reporting, wanted=wanted))
+
+
 @app.command()
 def schema(
     write: WriteOption = False, policies: PoliciesOption = None, plugins: PluginsOption = None
