@@ -1,17 +1,6 @@
 """Options that several commands share, so that they are spelt and explained alike everywhere.
 
-def status(model: ModelArgument, policies: PoliciesOption = None, as_json: PoliciesFromOption = Annotated[
-    str | None,
-    typer.Option(
-        "--policies-from",
-        metavar="REV",
-        help="Read policies and plugin folders as they are at this git revision, for example origin/main, and
-        " "not from the files here: a pull request must not judge itself. HOTPASS_POLICIES_FROM does the same
-        " "for all commands that judge models.", show_default=False,
-    ),
-]
-
-JsonOption = False) -> None: ...
+def status(model: ModelArgument, policies: PoliciesOption = None, as_json: JsonOption = False) -> None: ...
 """
 
 from __future__ import annotations
@@ -63,6 +52,18 @@ PluginsOption = Annotated[
         parser=place,
         help="A folder of Python files with gates; may be given several times. "
         "Default: HOTPASS_PLUGINS, then \\[tool.hotpass] plugins in pyproject.toml.",
+    ),
+]
+
+PoliciesFromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--policies-from",
+        metavar="REV",
+        help="Read policies and plugin folders as they are at this git revision, for example origin/main: a "
+        "pull request must not judge itself. HOTPASS_POLICIES_FROM says so for all commands that "
+        "judge models.",
+        show_default=False,
     ),
 ]
 
