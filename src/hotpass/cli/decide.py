@@ -11,8 +11,10 @@ import typer
 from hotpass.cli import output
 from hotpass.cli.next_steps import Given, after_check, after_promotion
 from hotpass.cli.options import (
+    FormatOption,
     JsonOption,
     ModelArgument,
+    OutputOption,
     PluginsOption,
     PoliciesFromOption,
     PoliciesOption,
@@ -20,9 +22,11 @@ from hotpass.cli.options import (
     TrackingUriOption,
     named,
 )
+from hotpass.cli.reporting import Reporting
 from hotpass.cli.sessions import open_to_look
 from hotpass.cli.show_decision import show_decision
 from hotpass.errors import CallError, PromotionDenied
+from hotpass.reports.decision import report_of
 from hotpass.stages import ModelStage
 from hotpass.texts import shown
 from hotpass.verdicts import Decision
@@ -62,6 +66,8 @@ def check(
     policies_from: PoliciesFromOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
+    form: FormatOption = None,
+    file: OutputOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Judge a promotion without doing it.
@@ -71,10 +77,11 @@ def check(
     Exits 0 where it would be allowed, 1 where denied, 3 where it is not time.
     """
     given = Given(policies, plugins, registry_uri, tracking_uri, policies_from=policies_from)
-    session, stage = given.open(to, version)
-    with session:
+    reporting = Reporting.of("check", form, file, as_json=as_json)
+    with reporting, given.opened(to, version) as (session, stage):
         decision = session.check(model, version, stage, archive_existing=archive_existing)
-        return _show_checked(session, decision, given, as_json, _promote_words(decision, archive_existing))
+        words = _promote_words(decision, archive_existing)
+        return _show_checked(session, decision, given, reporting, words)
 
 
 def promote(
@@ -89,6 +96,8 @@ def promote(
     policies_from: PoliciesFromOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
+    form: FormatOption = None,
+    file: OutputOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Judge a promotion, record it and, if allowed, do it.
@@ -99,15 +108,14 @@ def promote(
     3 where it is not time yet.
     """
     given = Given(policies, plugins, registry_uri, tracking_uri, reason, policies_from)
-    session, stage = given.open(to, version)
-    with session:
+    reporting = Reporting.of("promote", form, file, as_json=as_json)
+    with reporting, given.opened(to, version) as (session, stage):
         if dry_run:
             decision = session.check(model, version, stage, archive_existing=archive_existing)
-            return _show_checked(
-                session, decision, given, as_json, _promote_words(decision, archive_existing)
-            )
+            words = _promote_words(decision, archive_existing)
+            return _show_checked(session, decision, given, reporting, words)
         return _carry_out(
-            session, given, as_json,
+            session, given, reporting,
             lambda: session.promote(model, version, stage, archive_existing=archive_existing, reason=reason),
             lambda decision: _promote_words(decision, archive_existing),
         )  # fmt: skip
@@ -148,8 +156,8 @@ def rollback(
     if not reason.strip():
         example = replace(given, reason="what went wrong").command("rollback", model)
         raise CallError(f"a rollback needs a reason, for the record: {example}")
-    session, to_stage = given.open(stage, to_version)
-    with session:
+    reporting = Reporting.of("rollback", as_json=as_json)
+    with reporting, given.opened(stage, to_version) as (session, to_stage):
 
         def words(decision: Decision) -> Sequence[str]:
             there = [] if to_stage == ModelStage.PRODUCTION else ["--stage", to_stage]
@@ -159,9 +167,9 @@ def rollback(
             decision = session.rollback(
                 model, reason=reason, to_version=to_version, stage=to_stage, dry_run=True
             )
-            return _show_checked(session, decision, given, as_json, words(decision))
+            return _show_checked(session, decision, given, reporting, words(decision))
         return _carry_out(
-            session, given, as_json,
+            session, given, reporting,
             lambda: session.rollback(model, reason=reason, to_version=to_version, stage=to_stage), words,
         )  # fmt: skip
 
@@ -211,21 +219,22 @@ def _promote_words(decision: Decision, archive_existing: bool | None) -> list[st
 
 
 def _show_checked(
-    session: Session, decision: Decision, given: Given, as_json: bool, words: Sequence[str]
+    session: Session, decision: Decision, given: Given, reporting: Reporting, words: Sequence[str]
 ) -> int:
     """A decision that was only asked for."""
-    if as_json:
-        output.print_json(decision.as_json())
-    else:
+
+    def text() -> None:
         result, steps = after_check(session, decision, given, words)
         show_decision(decision, result=result, next_steps=steps)
+
+    reporting.show(text=text, value=decision.as_json, report=lambda: report_of(decision, reporting.command))
     return decision.exit_code
 
 
 def _carry_out(
     session: Session,
     given: Given,
-    as_json: bool,
+    reporting: Reporting,
     act: Callable[[], Decision],
     words: Callable[[Decision], Sequence[str]],
 ) -> int:
@@ -235,13 +244,18 @@ def _carry_out(
         decision = act()
     except PromotionDenied as denied:
         decision, message = denied.decision, str(denied)
-    if as_json:
-        output.print_json(decision.as_json() | ({"message": message} if message else {}))
-        return decision.exit_code
-    result, steps = after_promotion(session, decision, given, words(decision))
-    if message and message not in decision.summary():
-        steps = [message, *steps]
-    show_decision(decision, result=result, next_steps=steps)
+
+    def text() -> None:
+        result, steps = after_promotion(session, decision, given, words(decision))
+        if message and message not in decision.summary():
+            steps = [message, *steps]
+        show_decision(decision, result=result, next_steps=steps)
+
+    reporting.show(
+        text=text,
+        value=lambda: decision.as_json() | ({"message": message} if message else {}),
+        report=lambda: report_of(decision, reporting.command),
+    )
     return decision.exit_code
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,13 @@ class Given:
             self.policies, self.plugins, self.registry_uri, self.tracking_uri, stage=stage, version=version,
             policies_from=self.policies_from,
         )  # fmt: skip
+
+    @contextlib.contextmanager
+    def opened(self, stage: str, version: str | None) -> Iterator[tuple[Session, str]]:
+        """As `open`, closed at the end."""
+        session, to_stage = self.open(stage, version)
+        with session:
+            yield session, to_stage
 
     def command(self, *words: str) -> str:
         """`hotpass` with `words` and these options, quoted for a shell, passwords masked.
