@@ -196,7 +196,7 @@ def alias_only_store(_alias_only_server: Server, tmp_path: Path, monkeypatch: py
 
 
 #: Guarded servers that one test process keeps running; beyond that the one unused for longest is stopped.
-MOST_GUARDED = 3
+MOST_GUARDED = 6
 
 
 class GuardedServers:
@@ -341,6 +341,18 @@ def through_proxy(
             _use(store, monkeypatch, tmp_path)
 
     return start
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where the server adds much time and little that other tests over HTTP do not show, it has its turn in
+    the slow run.
+    """
+    for item in items:
+        turn = getattr(item, "callspec", None) and item.callspec.params
+        stores = {(turn or {}).get(name) for name in ("store", "any_store")}
+        if item.get_closest_marker("long_over_http") and stores & {"http", "alias-only"}:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(wrapper=True)

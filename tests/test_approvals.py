@@ -125,6 +125,7 @@ def test_given_before_staging_it_counts(sqlite_store: Store) -> None:
     assert rita.promote("leads", version, "Production").allowed
 
 
+@pytest.mark.long_over_http
 def test_taking_it_back(any_store: Store) -> None:
     version = trained(any_store)
     approve(any_store, version, "ana", "ben")
@@ -140,6 +141,7 @@ def test_taking_it_back(any_store: Store) -> None:
     assert check(any_store, version) == ["ben", "ana"], "the latest word counts"
 
 
+@pytest.mark.long_over_http
 def test_what_another_process_wrote_since_is_heeded(store: Store) -> None:
     version = trained(store)
     approve(store, version, "ben")
@@ -165,6 +167,7 @@ def test_who_only_claims_a_name_takes_nothing_back_from_who_has_authenticated(sq
     assert check(sqlite_store, version) == ["ana"]
 
 
+@pytest.mark.long_over_http
 def test_it_does_not_travel_with_a_copy(store: Store) -> None:
     version = trained(store)
     approve(store, version, "ana", "ben")
@@ -174,6 +177,7 @@ def test_it_does_not_travel_with_a_copy(store: Store) -> None:
     assert check(store, version) == ["ana", "ben"]
 
 
+@pytest.mark.long_over_http
 def test_a_model_made_again_does_not_inherit_it(store: Store) -> None:
     version = trained(store)
     approve(store, version, "ana", "ben")
@@ -185,6 +189,7 @@ def test_a_model_made_again_does_not_inherit_it(store: Store) -> None:
 
 
 @pytest.mark.parametrize("tagged", [False, True])
+@pytest.mark.long_over_http
 def test_it_is_about_the_files(store: Store, tagged: bool) -> None:
     version = trained(store)
     rita = someone(store, "rita")
@@ -210,6 +215,7 @@ def test_it_is_about_the_files(store: Store, tagged: bool) -> None:
     assert check(store, version) == ["ana", "ben"]
 
 
+@pytest.mark.long_over_http
 def test_one_about_something_else_does_not_count(store: Store) -> None:
     first, second, other = trained(store), trained(store), trained(store, "other")
     approve(store, first, "ana", to="Staging")
@@ -219,6 +225,7 @@ def test_one_about_something_else_does_not_count(store: Store) -> None:
     assert check(store, second) == ["ana"]
 
 
+@pytest.mark.long_over_http
 class TestForged:
     """Records that the ledger did not come by in the ordinary way."""
 
@@ -335,6 +342,7 @@ def test_a_request_that_is_sent_twice(sqlite_store: Store) -> None:
 
 
 @pytest.mark.parametrize("ends", ["withdrawn", "used"])
+@pytest.mark.long_over_http
 def test_a_request_that_comes_again_after_the_approval_that_it_found_has_ended(
     store: Store, ends: str
 ) -> None:
@@ -358,6 +366,7 @@ def test_a_request_that_comes_again_after_the_approval_that_it_found_has_ended(
         ana.promote("leads", version, "Production")
 
 
+@pytest.mark.long_over_http
 def test_many_at_once_are_all_recorded(store: Store) -> None:
     version = trained(store)
     names = [f"p{number}" for number in range(4)]
@@ -458,6 +467,7 @@ def test_a_claim_is_enough_where_the_policy_says_so(sqlite_store: Store) -> None
     assert rita.promote("leads", version, "Production").allowed
 
 
+@pytest.mark.long_over_http
 def test_who_registers_files_beside_another_persons_run_does_not_approve_them(store: Store) -> None:
     """MLflow takes any run that whoever registers a version names."""
     tom = store.client.get_model_version("leads", str(trained(store)))

@@ -88,6 +88,7 @@ def test_killed_on_sqlite(sqlite_store: Store, step: str, when: str) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.long_over_http
 def test_killed_while_the_pointer_moves(store: Store, when: str) -> None:
     crash_then_promote(store, "set_registered_model_alias", when)
 
@@ -139,9 +140,7 @@ def test_a_write_that_comes_too_late_is_undone(sqlite_store: Store, step: str) -
     first, slow, quick = (make_version(sqlite_store, "crash", metrics={"roc_auc": 0.8}) for _ in range(3))
     open_session(sqlite_store).promote("crash", first, "Production")
     policies = policy_set(production_from=None)
-    late = by_requests(
-        api.connect(policies=policies, registry_uri=sqlite_store.uri, actor="slow", lease=2.0)
-    )
+    late = by_requests(api.connect(policies=policies, registry_uri=sqlite_store.uri, actor="slow", lease=2.0))
     arrived, go_on = threading.Event(), threading.Event()
     method = getattr(late.registry, step)
 

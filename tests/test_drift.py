@@ -267,6 +267,7 @@ def scans(store: Store, **settings: Any) -> dict[str, Scan]:
     return {found.model: found for found in connect(store).drift(**settings)}
 
 
+@pytest.mark.long_over_http
 def test_every_kind_of_drift_is_found_and_nothing_else(store: Store) -> None:
     """Each kind on a model of its own, all in one scan."""
     with connect(store) as session:
@@ -381,6 +382,7 @@ def test_a_covered_model_without_a_ledger_is_looked_at(sqlite_store: Store) -> N
     assert scans(sqlite_store)["m_new"].clean
 
 
+@pytest.mark.long_over_http
 def test_adopt_accepts_what_was_moved_past_hotpass(store: Store) -> None:
     """Also what was taken out of its stage, and an alias that was moved alone."""
     client = store.client
@@ -447,6 +449,7 @@ def test_evidence_of_the_first_decision_counts_too(sqlite_store: Store) -> None:
     assert finding.recorded.startswith("metrics.roc_auc was 0.6 ")
 
 
+@pytest.mark.long_over_http
 class TestWhatTheFileSays:
     """A LoggedModel's tag can say what is in the MLmodel file. A decision reads the tag where whoever decides
     believes it, and else the file, as a guard always does; a scan believes tags.

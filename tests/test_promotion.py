@@ -111,6 +111,7 @@ def test_pending_then_allowed_without_a_faked_clock(sqlite_store: Store) -> None
     assert session.promote("leads", version, "Production").allowed
 
 
+@pytest.mark.long_over_http
 def test_a_stay_begins_when_it_begins(any_store: Store) -> None:
     """Where the stage is a tag, MLflow's last_updated_timestamp does not move with it."""
     import time
@@ -275,6 +276,7 @@ class TestNames:
         assert holders(session, name, "Production") == [version]
         assert session.audit(name).clean
 
+    @pytest.mark.long_over_http
     def test_a_team_stage_of_their_own(self, any_store: Store) -> None:
         first, second = (make_version(any_store, "leads", metrics=GOOD) for _ in range(2))
         easy = entries({"metric_threshold": {"roc_auc": {"at_least": 0.5}}})
@@ -355,6 +357,7 @@ def _belongs(store: Store, path: Path, version: int) -> bool:
     return source.removeprefix("models:/") in str(path)
 
 
+@pytest.mark.long_over_http
 class TestAdopt:
     def test_gives_dwell_and_rollback_a_start(self, any_store: Store) -> None:
         versions = [make_version(any_store, "leads", metrics=GOOD) for _ in range(3)]
@@ -427,6 +430,7 @@ class TestWhoServesStaysPut:
         aliases = sqlite_store.client.get_registered_model("leads").aliases
         assert {alias: int(version) for alias, version in aliases.items()} == {"production": better}
 
+    @pytest.mark.long_over_http
     def test_a_champion_whose_alias_was_deleted_is_still_compared_with(self, any_store: Store) -> None:
         best, weak = (make_version(any_store, "leads", metrics={"roc_auc": value}) for value in (0.9, 0.6))
         rule = entries(

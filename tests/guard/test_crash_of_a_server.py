@@ -1,9 +1,11 @@
-"""SIGKILL of a guarded server, all its processes at once, while clients promote: afterwards no decision is
-lost, none is half done, and a request that is sent again gets the decision that it came to before.
+"""A guarded server is killed, all its processes at once, or cut off from its database, while clients promote:
+afterwards no decision is lost, none is half done, and a request that is sent again gets the decision that it
+came to before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
@@ -83,6 +85,7 @@ class Clients:
         #: Whether they may send.
         self.go = threading.Event()
         self.begun: list[Promotion] = []
+        self._under_way = 0
         #: What was answered with an error of the server, or not in the time that it was up.
         self.errors: list[str] = []
         self._threads = [threading.Thread(target=self._promote, daemon=True) for _ in WAYS]
@@ -107,6 +110,23 @@ class Clients:
             thread.join(240)
             assert not thread.is_alive(), self.errors
 
+    def pause(self) -> None:
+        """Has them send nothing more, and waits for the answers to what was sent."""
+        self.go.clear()
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._under_way == 0, timeout=240), self.errors
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._changed:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
     def _next(self) -> Promotion | None:
         self.go.wait()
         with self._changed:
@@ -120,7 +140,8 @@ class Clients:
             for _ in range(PATIENCE):
                 self.go.wait()
                 try:
-                    answer = promotion.ask(self._server)
+                    with self._counted():
+                        answer = promotion.ask(self._server)
                 except (OSError, HTTPException):
                     time.sleep(0.1)
                     continue
@@ -135,8 +156,32 @@ class Clients:
                 self._changed.notify_all()
 
 
-def run_kills(server: Guarded, kills: int, promotions: int, seed: int) -> list[str]:
-    """What went wrong in at least `kills` kills over at least `promotions` promotions, in words."""
+Hurt = Callable[[Guarded, Clients], None]
+
+
+def kill(server: Guarded, clients: Clients) -> None:
+    server.kill()
+    clients.go.clear()
+    server.start()
+
+
+def cut_off(server: Guarded, clients: Clients) -> None:
+    """Ends every connection to the server's database but one's own, whatever it is at."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(server.database_uri, poolclass=sqlalchemy.pool.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ))  # fmt: skip
+    clients.pause()
+
+
+def run_kills(server: Guarded, kills: int, promotions: int, seed: int, hurt: Hurt = kill) -> list[str]:
+    """What went wrong while the server was hurt at least `kills` times over at least `promotions` promotions,
+    in words.
+    """
     chance = random.Random(seed)
     models = [server.name("crash") for _ in range(2)]
     versions = {model: versions_of(server, model, promotions + SPARE) for model in models}
@@ -152,10 +197,8 @@ def run_kills(server: Guarded, kills: int, promotions: int, seed: int) -> list[s
             behind.wait_for_a_move()  # so that some die between the commit and the answer
         else:
             time.sleep(chance.uniform(0, 0.3))
-        server.kill()
-        clients.go.clear()
+        hurt(server, clients)
         done += 1
-        server.start()
         found = after_a_kill(server, behind, models, clients.told)
         wrong += [f"kill {done}: {text}" for text in found]
         print(f"kill {done}: {len(clients.told)} promotions answered, {len(wrong)} wrong", flush=True)
@@ -167,9 +210,10 @@ def run_kills(server: Guarded, kills: int, promotions: int, seed: int) -> list[s
     unanswered = sum(promotion.sent > 1 for promotion in clients.begun)
     told = dict(Counter(promotion.told for promotion in clients.begun))
     print(
-        f"{done} kills on {server.how.kind}, {len(clients.begun)} promotions: {told}; {unanswered} were sent "
-        f"again, {again} of them had been decided before; {len(clients.errors)} errors of the server "
-        f"{Counter(text[:80] for text in clients.errors)}; {time.monotonic() - began:.0f} s, seed {seed}"
+        f"{done} x {hurt.__name__} on {server.how.kind}, {len(clients.begun)} promotions: {told}; "
+        f"{unanswered} were sent again, {again} of them had been decided before; "
+        f"{len(clients.errors)} errors of the server {Counter(text[:80] for text in clients.errors)}; "
+        f"{time.monotonic() - began:.0f} s, seed {seed}"
     )
     return wrong
 
@@ -241,3 +285,11 @@ def test_killed_twice(own_guarded: Start, seed: int) -> None:
 def test_killed_forty_times(kind: str, own_guarded: Start, seed: int) -> None:
     server = own_guarded(kind=kind, workers=2, policies=PRODUCTION_ALONE)
     assert run_kills(server, 40, 200, seed) == [], f"seed {seed}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_cut_off_from_its_database(own_guarded: Start, seed: int) -> None:
+    """PostgreSQL ends connections when it is restarted, or fails over, in the middle of a commit too."""
+    server = own_guarded(kind="postgres", workers=2, policies=PRODUCTION_ALONE)
+    assert run_kills(server, 20, 200, seed, cut_off) == [], f"seed {seed}"

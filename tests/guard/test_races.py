@@ -20,7 +20,7 @@ from support.versions import make_version
 
 PROMOTERS = 8
 WORKERS = 4
-ROUNDS = 4
+ROUNDS = 2
 MANY_ROUNDS = 200
 
 #: What a loser is told: who held the stage before, and who holds it now.
