@@ -146,6 +146,7 @@ class ChampionComparison(Gate):
                 fact("gain_percent" if relative else "gain", metric, dataset),
                 low=float(-margin if loses else margin), low_open=not loses and not margin,
                 exact=True, name=f"the gain in {metric} over the champion",
+                words=f"{metric} {_margin(loses, margin)}{' percent' if relative else ''}",
             )  # fmt: skip
 
     def _without_champion(self, candidate: Candidate) -> GateResult:
@@ -202,6 +203,12 @@ def _sentence(comparison: _Comparison) -> str:
     else:
         how = f"at least {margin} {better}"
     return f"{metric_words(comparison.metric)} is {how} than the champion's{measured_on(comparison.dataset)}."
+
+
+def _margin(loses: bool, margin: Decimal) -> str:
+    if loses:
+        return f"worse than the champion's by at most {number_text(margin)}"
+    return f"better than the champion's by {number_text(margin)}"
 
 
 def _wanted(loses: bool, margin: Decimal) -> str:

@@ -56,6 +56,8 @@ class Demand:
     #: What messages call the fact; left out, what follows the first dot.
     name: str = ""
     unit: Literal["", "seconds"] = ""
+    #: What messages say that it demands; left out, it is put together from the rest.
+    words: str = ""
 
     def __post_init__(self) -> None:
         for bound in (self.low, self.high):
@@ -74,6 +76,8 @@ class Demand:
 
     def __str__(self) -> str:
         """`roc_auc at least 0.75`, `the tag tier one of gold, silver`; the name alone without limits."""
+        if self.words:
+            return self.words
         parts = []
         if self.low is not None:
             parts.append(f"{'more than' if self.low_open else 'at least'} {self._number(self.low)}")

@@ -174,19 +174,6 @@ def warnings(text: str) -> list[str]:
     return [f"{w.line}:{w.column} {w.message}" for w in found.warnings]
 
 
-def test_only_advisory_gates_are_a_warning() -> None:
-    assert warnings(one_gate("{sample: {}, enforcement: advisory}")) == [
-        "5:5 every gate of the promotion to Staging is advisory: none blocks"
-    ]
-    assert warnings(one_gate("sample\n      - {span: x, enforcement: advisory}")) == []
-
-
-def test_production_from_anywhere_is_a_warning() -> None:
-    anywhere = one_gate("sample").replace("Staging", "Production")
-    assert warnings(anywhere) == ["4:5 this lets a version into Production from any stage, Archived too"]
-    assert warnings(anywhere.replace("to: Production", "to: Production\n    from: None")) == []
-
-
 def test_one_name_twice_is_a_warning() -> None:
     twice = one_gate("sample\n      - {sample: {x: 1}}")
     assert warnings(twice) == ["7:9 two gates here have the name 'sample'; the first is at p.yaml:6:9"]

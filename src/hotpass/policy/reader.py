@@ -15,7 +15,6 @@ from hotpass.policy.model import GateEntry, Policy, PromotionEntry
 from hotpass.policy.nodes import List, Node, Scalar, is_sound, value_of
 from hotpass.policy.words import kind_of, shorten
 from hotpass.stages import RESTING, ModelStage
-from hotpass.verdicts import Enforcement
 
 POLICY_KEYS = ("policy", "description", "models", "aliases", "promotions", "rollback")
 PROMOTION_KEYS = ("to", "from", "gates", "archive_existing")
@@ -185,12 +184,6 @@ def _promotion(item: Node, policy: str, gates: GateReader, desk: Desk) -> Promot
     entries = gates.read(fields.get("gates"), policy, desk)
     if to_stage is None:
         return None
-    if entries and all(entry.enforcement is Enforcement.ADVISORY for entry in entries):
-        desk.warn(fields["gates"][0], f"every gate of the promotion to {to_stage} is advisory: none blocks",
-                  "Make one mandatory.")  # fmt: skip
-    if to_stage == ModelStage.PRODUCTION and "from" not in fields:
-        desk.warn(fields["to"][0], "this lets a version into Production from any stage, Archived too",
-                  "Add `from: Staging`.")  # fmt: skip
     return PromotionEntry(to_stage, from_stage, entries, archive, desk.where(node))
 
 
@@ -203,11 +196,7 @@ def _rollback(
     if node is None:
         return None
     fields = desk.fields(node, ROLLBACK_KEYS, ROLLBACK_KEYS, "a rollback", field[0])
-    entries = gates.read(fields.get("gates"), policy, desk)
-    if entries and all(entry.enforcement is Enforcement.ADVISORY for entry in entries):
-        desk.warn(fields["gates"][0], "every gate of the rollback is advisory: none blocks",
-                  "Make one mandatory, or leave `rollback` out.")  # fmt: skip
-    return entries
+    return gates.read(fields.get("gates"), policy, desk)
 
 
 def _boolean(field: Field, what: str, desk: Desk) -> bool | None:

@@ -1,0 +1,90 @@
+"""What each gate entry of some policies demands, with what is needed to reason about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from hotpass.demands import Demand
+from hotpass.errors import Problem
+from hotpass.policy.model import GateEntry, Policy, PromotionEntry
+from hotpass.policy.words import shorten
+from hotpass.verdicts import Enforcement
+
+
+class Asked(NamedTuple):
+    """One gate entry and what it demands. `promotion` is None for a gate of a rollback."""
+
+    entry: GateEntry
+    policy: Policy
+    promotion: PromotionEntry | None
+    demands: tuple[Demand, ...]
+
+    @property
+    def blocks(self) -> bool:
+        return self.entry.enforcement is not Enforcement.ADVISORY
+
+    @property
+    def always_blocks(self) -> bool:
+        """Whether nobody can override it."""
+        return self.entry.enforcement is Enforcement.MANDATORY
+
+    @property
+    def from_stage(self) -> str | None:
+        return None if self.promotion is None else self.promotion.from_stage
+
+    def warn(self, rule: str, message: str, remedy: str = "") -> Problem:
+        """A warning at the place of the entry, which names the gate."""
+        return warning_at(self.entry.where, rule, f"{self.called} {message}", remedy)
+
+    @property
+    def called(self) -> str:
+        """The gate, and its own name where it has one: `metric_threshold 'calibration'`."""
+        entry = self.entry
+        return entry.gate_name if entry.name == entry.gate_name else f"{entry.gate_name} {entry.name!r}"
+
+    @property
+    def there(self) -> str:
+        """The gate and its place."""
+        return f"{self.called} at {self.entry.where}"
+
+
+def warning_at(where: str, rule: str, message: str, remedy: str = "") -> Problem:
+    """A warning at `file:line:column`."""
+    return Problem(*place_of(where), message, remedy, rule)
+
+
+def place_of(where: str) -> tuple[str, int, int]:
+    """The file, line and column of `file:line:column`; 0 and 0 for a policy that was made without a file."""
+    path, *place = where.rsplit(":", 2)
+    return (path, int(place[0]), int(place[1])) if len(place) == 2 else (where, 0, 0)
+
+
+def asked_of(policies: Iterable[Policy], warnings: list[Problem]) -> Iterator[Asked]:
+    """Every gate entry of `policies`, in the order of the files. A gate that cannot say what it demands is
+    noted in `warnings` and stands without demands.
+    """
+    for policy in policies:
+        for promotion in policy.promotions:
+            for entry in promotion.gates:
+                yield _asked(entry, policy, promotion, warnings)
+        for entry in policy.rollback or ():
+            yield _asked(entry, policy, None, warnings)
+
+
+def _asked(
+    entry: GateEntry, policy: Policy, promotion: PromotionEntry | None, warnings: list[Problem]
+) -> Asked:
+    try:
+        demands = tuple(entry.gate.demands())
+        wrong = next((one for one in demands if not isinstance(one, Demand)), None)
+        if wrong is not None:
+            raise TypeError(f"{wrong!r} is not a Demand")
+    except (Exception, SystemExit) as error:
+        # A plugin's code ran. That lint cannot reason about it makes no policy wrong.
+        asked = Asked(entry, policy, promotion, ())
+        why = shorten(f"{type(error).__name__}: {error}", 200)
+        remedy = f"Tell the author of {entry.gate_name}: its demands() must return Demand values."
+        warnings.append(asked.warn("gate-broke", f"cannot say what it demands: {why}", remedy))
+        return asked
+    return Asked(entry, policy, promotion, demands)

@@ -1,0 +1,40 @@
+"""What the rules of policies, each of them valid, come to together: a rule that cannot fail, one that can
+never pass, two that contradict each other, one that asks for nothing new, a way into Production past Staging.
+
+Only what is certain is said, from what the gates say of themselves (`Gate.demands`). A gate that says nothing
+is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hotpass.errors import Problem
+from hotpass.policy.asked import Asked, asked_of
+from hotpass.policy.bound_warnings import bound_warnings
+from hotpass.policy.loader import Report
+from hotpass.policy.model import Policy
+from hotpass.policy.pair_warnings import across, within
+from hotpass.policy.stage_warnings import stage_warnings
+
+
+def with_warnings(report: Report) -> Report:
+    """`report` with the warnings about all its policies together."""
+    return replace(report, warnings=tuple(sorted({*report.warnings, *warnings_of(report.policies)})))
+
+
+def warnings_of(policies: Sequence[Policy]) -> tuple[Problem, ...]:
+    """The warnings about `policies`, in the order of the files."""
+    found: list[Problem] = []
+    each: list[Sequence[Asked]] = []
+    for policy in policies:
+        gates = list(asked_of([policy], found))
+        each.append(gates)
+        found.extend(stage_warnings(policy))
+        for asked in gates:
+            found.extend(bound_warnings(asked))
+        found.extend(within(gates))
+    if len(each) > 1:
+        found.extend(across(each))
+    return tuple(sorted(set(found)))
