@@ -132,12 +132,14 @@ def check(
     registry_uri: str | None = None,
     tracking_uri: str | None = None,
     archive_existing: bool | None = None,
+    overrides: str | Sequence[str] = (),
+    actor: str | None = None,
 ) -> Decision:
     """Session.check, in one call."""
     with connect(
-        policies=policies, plugins=plugins, registry_uri=registry_uri, tracking_uri=tracking_uri
+        policies=policies, plugins=plugins, registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor
     ) as session:
-        return session.check(model, version, to, archive_existing=archive_existing)
+        return session.check(model, version, to, archive_existing=archive_existing, overrides=overrides)
 
 
 def promote(
@@ -151,13 +153,16 @@ def promote(
     tracking_uri: str | None = None,
     archive_existing: bool | None = None,
     reason: str = "",
+    overrides: str | Sequence[str] = (),
     actor: str | None = None,
 ) -> Decision:
     """Session.promote, in one call."""
     with connect(
         policies=policies, plugins=plugins, registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor
     ) as session:
-        return session.promote(model, version, to, archive_existing=archive_existing, reason=reason)
+        return session.promote(
+            model, version, to, archive_existing=archive_existing, reason=reason, overrides=overrides
+        )
 
 
 def rollback(
@@ -170,13 +175,14 @@ def rollback(
     plugins: Sequence[str | os.PathLike[str]] | None = None,
     registry_uri: str | None = None,
     tracking_uri: str | None = None,
+    overrides: str | Sequence[str] = (),
     actor: str | None = None,
 ) -> Decision:
     """Session.rollback, in one call."""
     with connect(
         policies=policies, plugins=plugins, registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor
     ) as session:
-        return session.rollback(model, reason=reason, to_version=to_version, stage=stage)
+        return session.rollback(model, reason=reason, to_version=to_version, stage=stage, overrides=overrides)
 
 
 def approve(

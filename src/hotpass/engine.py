@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hotpass.candidate import Candidate
 from hotpass.errors import CallError, RegistryError, mask
+from hotpass.excusing import NO_OVERRIDE, Override, check_override, excuse
 from hotpass.policy.model import GateEntry, Policy, PolicySet
 from hotpass.stages import RESTING, ModelStage
 from hotpass.verdicts import Decision, GateResult, Judgement, PolicyRef, Verdict, is_json, outcome_of
@@ -74,17 +75,18 @@ def evaluate(
     unmatched: Literal["builtin", "deny"] = "builtin",
     veto: Callable[[Candidate, datetime], Sequence[Veto]] | None = None,
     reason: str = "",
+    override: Override = NO_OVERRIDE,
 ) -> Decision:
     """The decision on `candidate` at `now` (timezone-aware) under all policies that cover its model.
 
     Where no policy covers the model, `unmatched` says whether the built-in rule applies or the move is
     denied. `veto` is asked after all gates; see `vetoes`. Pass the same PolicySet for many decisions, since
-    it remembers their plans.
+    it remembers their plans. Its waivers, and `override`, excuse what they can: see `excusing`.
 
     A gate or a veto that raises never allows anything. What does propagate: RegistryError, since evidence
     that could not be loaded is not a verdict; and KeyboardInterrupt. SystemExit does not: a gate that ends
     the process would choose its exit code, and 0 means "allowed". Raises CallError for a `now` without time
-    zone.
+    zone, and for an override of what cannot be overridden.
     """
     if now.tzinfo is None:
         raise CallError(f"now must have a time zone, and {now.isoformat()} has none. Use datetime.now(UTC).")
@@ -94,8 +96,12 @@ def evaluate(
     plan = plan_of(known, candidate, unmatched)
     from_stage, to_stage = candidate.facts.stage, candidate.to_stage
 
+    if override.gates and (plan.entries or not plan.denied):
+        check_override(plan.entries, override)
     judgements = tuple([_judge(entry, candidate, now) for entry in plan.entries])
-    notes, denied = plan.notes, plan.denied
+    excused = excuse(known, judgements, candidate, now, override)
+    judgements = excused.judgements
+    notes, denied = (*plan.notes, *excused.notes, *excused.against), plan.denied or bool(excused.against)
     if veto is not None:
         against = _ask(veto, candidate, now)
         if against:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hotpass import engine
 from hotpass.candidate import Person
+from hotpass.excusing import Override
 from hotpass.gather import Batch, Memory, gather
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import current_stay, served_before
@@ -72,6 +73,7 @@ class Judge:
             unmatched=self._unmatched or "builtin",
             veto=self._veto,
             reason=request.reason,
+            override=Override(request.overrides, self._requester, request.reason),
         )
         against = (
             self._against_a_rollback(resolved, chain)

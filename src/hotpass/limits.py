@@ -58,8 +58,9 @@ def with_time_limit(policies: PolicySet, seconds: float) -> PolicySet:
     def limited(entries: tuple[GateEntry, ...]) -> tuple[GateEntry, ...]:
         return tuple(replace(entry, gate=TimeLimited(entry.gate, seconds)) for entry in entries)
 
-    return PolicySet(
-        tuple(
+    return replace(
+        policies,
+        policies=tuple(
             replace(
                 policy,
                 promotions=tuple(replace(p, gates=limited(p.gates)) for p in policy.promotions),
@@ -67,6 +68,4 @@ def with_time_limit(policies: PolicySet, seconds: float) -> PolicySet:
             )
             for policy in policies.policies
         ),
-        policies.source,
-        policies.configured,
     )

@@ -70,7 +70,7 @@ class Promoter:
         self._mover = Mover(registry, actor, notify)
         self._transactions = transactions
         self._memory = Memory()
-        self._files = PolicyFiles(policies.policies if policies_on_disk else ())
+        self._files = PolicyFiles(policies if policies_on_disk else PolicySet())
 
     def check(self, request: Request) -> Decision:
         """What `promote` would decide now. Writes nothing and waits for nobody."""
@@ -190,6 +190,8 @@ class Promoter:
         body["experiments"] = batch.experiments()
         if resolved.request.request_id:
             body["request_id"] = resolved.request.request_id
+        if resolved.request.overrides:  # also those that were not needed: the same request asks for the same
+            body["overrides"] = list(resolved.request.overrides)
         title = f"v{body['version']} {body['from']} -> {body['to']}: {decision.outcome}"
         draft = Draft(
             Kind.DECISION,
@@ -247,8 +249,10 @@ def _answer(chain: Chain, request: Request) -> Decision | None:
     if entry is None:
         return None
     body = entry.record.body
-    asked = (request.to_stage.lower(), request.rollback)
-    same = entry.record.kind is Kind.DECISION and (body["to"].lower(), body["rollback"]) == asked
+    asked = (request.to_stage.lower(), request.rollback, list(request.overrides))
+    same = entry.record.kind is Kind.DECISION and asked == (
+        body["to"].lower(), body["rollback"], body.get("overrides", []),
+    )  # fmt: skip
     if not same or (isinstance(request.version, int) and request.version != body["version"]):
         raise CallError(
             f"the request id {request.request_id!r} was used for another request (record {entry.id}). "

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from hotpass.gather import Batch
-from hotpass.policy.model import Policy
+from hotpass.policy.model import PolicySet
 from hotpass.registry.port import Reader
 from hotpass.resolving import Resolved
 from hotpass.verdicts import Decision
 
 
 class PolicyFiles:
-    """The files of the policies that this process has read."""
+    """The files of the policies and waivers that this process has read."""
 
-    def __init__(self, policies: Iterable[Policy]) -> None:
-        self._files = {policy.path: policy.files for policy in policies}
+    def __init__(self, policies: PolicySet) -> None:
+        self._files = {policy.path: policy.files for policy in policies.policies}
+        self._waivers = {waiver.where: waiver.disk for waiver in policies.waivers}
 
     def changed(self, decision: Decision) -> str:
-        """Which policy of the decision changed on disk, in words; "" where none did."""
+        """Which policy of the decision, or waiver that it used, changed on disk, in words; "" where none did.
+
+        A waiver that it did not use can only let pass, so what became of that is no matter.
+        """
+        for judgement in decision.excused:
+            excuse = judgement.excuse
+            disk = self._waivers.get(excuse.where, "") if excuse else ""
+            if excuse and disk and _digest(disk) != excuse.digest:
+                return f"the waiver {excuse.waiver} ({excuse.where}) changed on disk"
         for ref in decision.policies:
             for number, file in enumerate(self._files.get(ref.path, ())):
                 if _digest(file.path) == file.digest:
@@ -32,7 +41,9 @@ class PolicyFiles:
         return ""
 
     def unless_changed(self, decision: Decision) -> Decision:
-        """A policy that changed since it was read is not carried out: this process has only the old one."""
+        """By a policy or a waiver that changed since it was read nothing is carried out: this process has
+        only the old one.
+        """
         changed = self.changed(decision) if decision.allowed else ""
         if not changed:
             return decision

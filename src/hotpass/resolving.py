@@ -32,6 +32,8 @@ class Request:
     request_id: str = ""
     #: The alias whose setting the caller itself tells MLflow's webhooks of.
     announced: str = ""
+    #: The gates that the caller wants to override, by the names of their entries.
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -25,7 +25,7 @@ from hotpass.registry.database import Database
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.remote import Remote
 from hotpass.resolving import Request
-from hotpass.settings import Version, claimed_name, ledger_store, version_of
+from hotpass.settings import Version, claimed_name, ledger_store, override_names, version_of
 from hotpass.stages import canonical, is_native
 from hotpass.transaction import Transactions
 from hotpass.verdicts import Decision, Json
@@ -69,6 +69,7 @@ class Session:
         self._remote = remote
         self._notify = notify
         self._chains: dict[str, Chain] = {}
+        self._closing = contextlib.ExitStack()
         self._promoter = Promoter(
             registry,
             self._chain,
@@ -95,6 +96,11 @@ class Session:
 
     def __exit__(self, *exc: object) -> None:
         self._chains.clear()
+        self._closing.close()
+
+    def at_exit(self, close: Callable[[], None]) -> None:
+        """Has `close` called when the session ends, for what its policies and plugins need as long."""
+        self._closing.callback(close)
 
     def _chain(self, model: str) -> Chain:
         if model not in self._chains:
@@ -107,10 +113,18 @@ class Session:
         return Home(self._ledger_store, model)
 
     def check(
-        self, model: str, version: Version, to: str, *, archive_existing: bool | None = None
+        self,
+        model: str,
+        version: Version,
+        to: str,
+        *,
+        archive_existing: bool | None = None,
+        overrides: str | Sequence[str] = (),
     ) -> Decision:
         """What `promote` would decide now. Writes nothing, raises nothing for a refusal."""
-        return self._decide(Request(model, version_of(version), to, archive_existing), check=True)
+        names = override_names(overrides)
+        request = Request(model, version_of(version), to, archive_existing, overrides=names)
+        return self._decide(request, check=True)
 
     def promote(
         self,
@@ -120,16 +134,18 @@ class Session:
         *,
         archive_existing: bool | None = None,
         reason: str = "",
+        overrides: str | Sequence[str] = (),
         request_id: str = "",
         announced: str = "",
     ) -> Decision:
         """Moves `version` (a number or `"latest"`) of `model` to stage `to`, if the policies allow it.
 
-        The decision is on record before anything moves, and also where nothing does. Where one is on record
-        under `request_id`, that one is the answer again. MLflow's webhooks are not told of the alias
-        `announced`, since the caller tells them itself. Raises PromotionDenied
-        (exit 1), its kinds PromotionPending and PromotionOvertaken (exit 3), each with `.decision`;
-        CallError, NotFound and PolicyError (exit 2) for a wrong call or policy; RegistryError (exit 4).
+        The decision is on record before anything moves, and also where nothing does. `overrides` names gates
+        that the actor overrides, for which it takes a reason and that the policy allows it. Where one is on
+        record under `request_id`, that one is the answer again. MLflow's webhooks are not told of the alias
+        `announced`, since the caller tells them itself. Raises PromotionDenied (exit 1), its kinds
+        PromotionPending and PromotionOvertaken (exit 3), each with `.decision`; CallError, NotFound and
+        PolicyError (exit 2) for a wrong call or policy; RegistryError (exit 4).
         """
         request = Request(
             model,
@@ -139,7 +155,10 @@ class Session:
             reason,
             request_id=request_id,
             announced=announced,
+            overrides=override_names(overrides),
         )
+        if request.overrides and not reason.strip():
+            raise CallError("an override needs a reason: --reason on the command line, reason= in a call")
         return self._decide(request)
 
     def rollback(
@@ -150,6 +169,7 @@ class Session:
         to_version: Version | None = None,
         stage: str = "Production",
         dry_run: bool = False,
+        overrides: str | Sequence[str] = (),
         request_id: str = "",
     ) -> Decision:
         """Puts the version that held `stage` before (or `to_version`) back. Only a policy's `rollback:` gates
@@ -161,7 +181,10 @@ class Session:
         version = None if to_version is None else version_of(to_version)
         if not reason.strip():
             raise CallError("a rollback needs a reason: --reason on the command line, reason= in a call")
-        request = Request(model, version, stage, reason=reason, rollback=True, request_id=request_id)
+        request = Request(
+            model, version, stage, reason=reason, rollback=True, request_id=request_id,
+            overrides=override_names(overrides),
+        )  # fmt: skip
         return self._decide(request, check=dry_run)
 
     def _decide(self, request: Request, *, check: bool = False) -> Decision:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from hotpass.errors import CallError, NotFound
@@ -61,6 +62,14 @@ def version_of(version: Version) -> int | Literal["latest"]:
     if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
         raise CallError(f"{version!r} is not a version: give its number, or 'latest'")
     return int(text)
+
+
+def override_names(gates: str | Sequence[str]) -> tuple[str, ...]:
+    """The names of gates to override, each once. Raises CallError for an empty one."""
+    names = dict.fromkeys([gates] if isinstance(gates, str) else gates)
+    if not all(isinstance(name, str) and name.strip() for name in names):
+        raise CallError("a gate to override has an empty name. Give the name that the decision shows.")
+    return tuple(names)
 
 
 def unmatched_rule() -> Literal["builtin", "deny"] | None:

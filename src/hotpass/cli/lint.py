@@ -5,6 +5,7 @@ longer to import than all files take to read.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from hotpass.policy.discovery import policy_places
 from hotpass.policy.loader import Report as Reading
 from hotpass.policy.loader import gates_of, read_places
 from hotpass.policy.model import Policy
+from hotpass.policy.waiver_lint import with_waivers_checked
+from hotpass.policy.waivers import Waiver, in_words
+from hotpass.policy.warnings import with_warnings
+from hotpass.policy.words import listed
 from hotpass.reports.model import Check, Finding, Level, Report
 from hotpass.texts import shown
 
@@ -33,7 +38,8 @@ def lint(paths: Sequence[str | Path], plugins: Sequence[str | Path] = (), *, rep
             remedy = "Name files or folders: `hotpass policy lint PATH…`, or run `hotpass init`."
             what = "no such folder, and nothing else names one"
             raise PolicyError([Problem("policies", 0, 0, what, remedy, "no-policies")])
-        found = read_places(places.paths, gates_of(plugins=list(plugins)))
+        found = with_warnings(read_places(places.paths, gates_of(plugins=list(plugins))))
+        found = with_waivers_checked(found, datetime.now(UTC))
         reporting.show(
             text=lambda: _show(found), value=lambda: _as_json(found), report=lambda: report_of(found)
         )
@@ -69,14 +75,16 @@ def plain_words(args: Sequence[str]) -> tuple[list[str], Reporting] | None:
 
 def report_of(found: Reading) -> Report:
     """A check for each file: what is wrong in it, and what is rarely meant."""
-    findings: dict[str, list[Finding]] = {policy.path: [] for policy in found.policies}
+    names = {policy.path: policy.name for policy in found.policies}
+    names |= {waiver.path: waiver.name for waiver in found.waivers}
+    findings: dict[str, list[Finding]] = {path: [] for path in names}
     for problem in found.problems:
         findings.setdefault(problem.path, []).append(Finding.of(problem, "invalid-policy"))
     for warning in found.warnings:
         findings.setdefault(warning.path, []).append(Finding.of(warning, "doubtful-policy", Level.WARNING))
-    names = {policy.path: policy.name for policy in found.policies}
     checks = tuple(Check(names.get(path, path), path, tuple(of)) for path, of in sorted(findings.items()))
     said = [output.plural(len(found.policies), "sound policy")]
+    said += [output.plural(len(found.waivers), "waiver")] if found.waivers else []
     said += [output.plural(len(found.problems), "problem")] if found.problems else []
     said += [output.plural(len(found.warnings), "warning")] if found.warnings else []
     return Report(COMMAND, ", ".join(said), checks, PolicyError.exit_code if found.problems else 0)
@@ -85,6 +93,10 @@ def report_of(found: Reading) -> Report:
 def _show(found: Reading) -> None:
     for policy in found.policies:
         output.say(_line(policy))
+    wrong = {problem.path for problem in found.problems}
+    for waiver in found.waivers:
+        if waiver.path not in wrong:
+            output.say(_waiver_line(waiver))
     for warning in found.warnings:
         place, _, rest = str(warning).partition(": ")
         output.say(f"{place}: warning: {rest}", style="yellow")
@@ -94,6 +106,13 @@ def _line(policy: Policy) -> str:
     gates = sum(len(entry.gates) for entry in policy.promotions) + len(policy.rollback or ())
     promotions = output.plural(len(policy.promotions), "promotion")
     return shown(f"{policy.path}: ok: policy {policy.name}, {promotions}, {output.plural(gates, 'gate')}")
+
+
+def _waiver_line(waiver: Waiver) -> str:
+    which = "version" if len(waiver.versions) == 1 else "versions"
+    versions = f"{waiver.model} {which} {listed(sorted(waiver.versions))} to {waiver.to_stage}"
+    over = in_words(waiver.expires)
+    return shown(f"{waiver.path}: ok: waiver {waiver.name}, {waiver.gate} of {versions}, until {over}")
 
 
 def _as_json(found: Reading) -> dict[str, Any]:
@@ -112,6 +131,14 @@ def _as_json(found: Reading) -> dict[str, Any]:
                 ],
             }
             for policy in found.policies
+        ],
+        "waivers": [
+            {
+                "name": waiver.name, "path": waiver.path, "digest": waiver.digest, "policy": waiver.policy,
+                "gate": waiver.gate, "model": waiver.model, "versions": sorted(waiver.versions),
+                "to": waiver.to_stage, "granted_by": waiver.granted_by, "expires": waiver.expires.isoformat(),
+            }
+            for waiver in found.waivers
         ],
         "problems": output.problems_as_json(found.problems),
         "warnings": output.problems_as_json(found.warnings),

@@ -18,6 +18,8 @@ from hotpass.policy.discovery import Place, Places, plugin_folders, policy_place
 from hotpass.policy.entries import GateReader
 from hotpass.policy.model import Policy, PolicyFile, PolicySet
 from hotpass.policy.reader import read_policy
+from hotpass.policy.waiver_reader import WaiverFiles
+from hotpass.policy.waivers import Waiver, is_waiver
 
 if TYPE_CHECKING:
     import pluggy
@@ -31,11 +33,16 @@ _MOST_FOLDERS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of reading policy files. A file with a problem gives no policy."""
+    """What came of reading policy files. A file with a problem gives no policy, and no waiver.
+
+    `beside` are those of the waivers that were found in a folder with policies.
+    """
 
     policies: tuple[Policy, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    waivers: tuple[Waiver, ...] = ()
+    beside: tuple[Waiver, ...] = ()
 
 
 def load_policies(
@@ -61,7 +68,10 @@ def load_policies(
     report = read_places(places.paths, gates_of(manager, plugins))
     if report.problems:
         raise PolicyError(report.problems)
-    return PolicySet(report.policies, places.source, configured=True)
+    if not report.policies:  # else a place with waivers alone would be one without any rule
+        what, remedy = "it holds waivers and no policy", "Name the folder that holds both."
+        raise PolicyError([Problem(shown(path), 0, 0, what, remedy) for path in places.paths])
+    return PolicySet(report.policies, places.source, configured=True, waivers=report.waivers)
 
 
 def gates_of(
@@ -75,7 +85,7 @@ def gates_of(
 
 def read_places(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Report:
     """Reads the policy files at `places` with these gates by name."""
-    reader = GateReader(gates)
+    reader, waivers = GateReader(gates), WaiverFiles()
     policies: list[Policy] = []
     problems: list[Problem] = []
     warnings: list[Problem] = []
@@ -90,6 +100,11 @@ def read_places(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Repo
             content = content_of(file, problems)
             if content is None:
                 continue
+            if is_waiver(file, place):
+                found, warned = waivers.read(content, file, place)
+                problems.extend(found)
+                warnings.extend(warned)
+                continue
             read = read_policy(content, shown(file), reader)
             problems.extend(read.problems)
             warnings.extend(read.warnings)
@@ -102,7 +117,9 @@ def read_places(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Repo
                 continue
             first[name] = path
             policies.append(_with_files(read.policy, file, content))
-    return Report(tuple(policies), tuple(problems), tuple(warnings))
+    return Report(
+        tuple(policies), tuple(problems), tuple(warnings), tuple(waivers.all), tuple(waivers.beside)
+    )
 
 
 def _with_files(policy: Policy, file: Path, content: bytes) -> Policy:
@@ -151,10 +168,11 @@ def _files(place: Path, problems: list[Problem]) -> Iterator[Path]:
     if not is_folder:
         yield place
         return
-    count, before = 0, len(problems)
+    before, counts = len(problems), {False: 0, True: 0}
     for file in _below(place, problems, _is_policy):
-        count += 1
-        if count > _MOST_FILES:
+        is_one = is_waiver(file, place)
+        counts[is_one] += 1
+        if counts[is_one] > _MOST_FILES:
             problems.append(
                 Problem(
                     name, 0, 0, f"it holds more than {_MOST_FILES:,} policy files", "Name a smaller folder."
@@ -162,7 +180,7 @@ def _files(place: Path, problems: list[Problem]) -> Iterator[Path]:
             )
             return
         yield file
-    if not count and len(problems) == before:
+    if not counts[False] and not is_waiver(place / "any", place) and len(problems) == before:
         problems.append(Problem(name, 0, 0, "the folder holds no policy file (*.yaml or *.yml)",
                                 "Put a policy in it: `hotpass init` writes one."))  # fmt: skip
 

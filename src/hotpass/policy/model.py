@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from hotpass.gates import Gate
+from hotpass.policy.waivers import Waiver, by_model
 from hotpass.verdicts import Enforcement, PolicyRef
 
 
@@ -92,6 +93,7 @@ class PolicySet:
     policies: tuple[Policy, ...] = ()
     source: str = ""
     configured: bool = False
+    waivers: tuple[Waiver, ...] = ()
 
     @cached_property
     def plans(self) -> dict[Any, Any]:
@@ -100,6 +102,14 @@ class PolicySet:
 
     def covering(self, model: str) -> tuple[Policy, ...]:
         return tuple(policy for policy in self.policies if policy.covers(model))
+
+    def waivers_of(self, model: str) -> tuple[Waiver, ...]:
+        """The waivers of `model`, in the order of their files."""
+        return self._waivers.get(model, ())
+
+    @cached_property
+    def _waivers(self) -> dict[str, tuple[Waiver, ...]]:
+        return by_model(self.waivers)
 
     def spelling_of(self, model: str, stage: str) -> str:
         """`stage` as the policies of `model` spell it: a team's stages are the same whatever their letter
@@ -120,7 +130,8 @@ class PolicySet:
         return frozenset(of_policies | {"staging", "production"}) - {"none", "archived"}
 
     def refs(self) -> tuple[PolicyRef, ...]:
-        return tuple(policy.ref for policy in self.policies)
+        """The files of all policies and waivers: what is in force changes when these do."""
+        return (*(policy.ref for policy in self.policies), *(waiver.ref for waiver in self.waivers))
 
     @classmethod
     def of(cls, policies: Iterable[Policy], source: str = "the call") -> PolicySet:

@@ -51,6 +51,14 @@ RULES = {
         "A policy says something that is allowed and rarely meant.",
         "Nothing is refused because of it. Change it, or leave it knowingly.",
     ),
+    "waiver-out-of-time": Rule(
+        "A waiver has expired, or is not granted yet.",
+        "It has no effect. Delete the file, or have it granted again.",
+    ),
+    "waiver-for-nothing": Rule(
+        "A waiver is for a gate that no policy has there.",
+        "It has no effect. The message names the policies and gates that there are.",
+    ),
     "broken-plugin": Rule(
         "A plugin failed to load or breaks the contract of a gate.",
         "Nothing is judged without all plugins. The message names the plugin: hotpass plugins list.",
