@@ -1,0 +1,312 @@
+"""MLflow's paged searches, with as little as possible between the answer and the facts.
+
+Over HTTP the answers are read as JSON: MLflow's client makes protobuf messages of them first, and entities of
+those, which takes longer than all that is done with them here. Several pages are asked for at a time, since a
+server takes most of a search to load and to spell out what it found. With a database, the store is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from hotpass.errors import RegistryError
+from hotpass.facts import VersionFacts
+from hotpass.registry import convert
+from hotpass.registry.calls import call
+from hotpass.registry.port import ModelFacts
+
+T = TypeVar("T")
+
+#: Requests under way at a time: as many as `mlflow server` has processes, if nobody says otherwise.
+AT_ONCE = 4
+#: Runs and LoggedModels that are asked for by id in one request.
+IDS = 500
+#: Records, versions and models in a page: MLflow allows 50,000, 200,000 and 1,000.
+RECORDS, VERSIONS, MODELS, EXPERIMENTS = 5_000, 10_000, 1_000, 1_000
+
+_PATH = "/api/2.0/mlflow"
+
+
+class Searches:
+    """The searches of one store, a tracking store or a registry."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._http = _Http(store) if _speaks_http(store) else None
+
+    def models(self) -> Iterator[ModelFacts]:
+        """Every registered model, without its newest versions."""
+        if self._http is not None:
+            for page in self._http.pages("GET", "registered-models/search", {"max_results": MODELS}):
+                for said in page.get("registered_models", ()):
+                    aliases = {a["alias"]: int(a["version"]) for a in said.get("aliases", ())}
+                    yield _model(said["name"], _pairs(said.get("tags", ())), aliases, said)
+            return
+        token = None
+        while True:
+            found = call(
+                "list the models", self._store.search_registered_models, max_results=MODELS, page_token=token
+            )
+            for model in found:
+                aliases = {alias: int(version) for alias, version in (model.aliases or {}).items()}
+                yield _model(model.name, dict(model.tags or {}), aliases, vars(model))
+            token = found.token
+            if not token:
+                return
+
+    def versions(self, where: str, aliases: Callable[[str], Mapping[str, int]]) -> Iterator[VersionFacts]:
+        """Every version that the filter `where` finds. `aliases` are those of a model, which MLflow's search
+        leaves out.
+        """
+        for version in self._versions(where):
+            number = int(version.version)
+            pointing = sorted(alias for alias, held in aliases(version.name).items() if held == number)
+            yield convert.version_facts(version, tuple(pointing))
+
+    def _versions(self, where: str) -> Iterator[Any]:
+        if self._http is not None:
+            asked = {"max_results": VERSIONS, **({"filter": where} if where else {})}
+            for page in self._http.pages("GET", "model-versions/search", asked):
+                for said in page.get("model_versions", ()):
+                    yield _version(said)
+            return
+        token = None
+        while True:
+            found = call(
+                "list versions", self._store.search_model_versions, where or None, max_results=VERSIONS,
+                page_token=token,
+            )  # fmt: skip
+            yield from found
+            token = found.token
+            if not token:
+                return
+
+    def experiments(self, where: str = "") -> Iterator[Any]:
+        """Every experiment, deleted ones too, with its id, its name and its tags."""
+        if self._http is not None:
+            asked = {"max_results": EXPERIMENTS, "view_type": "ALL", "filter": where}
+            for page in self._http.pages("POST", "experiments/search", asked):
+                for said in page.get("experiments", ()):
+                    yield SimpleNamespace(
+                        experiment_id=said["experiment_id"], name=said["name"],
+                        tags=_pairs(said.get("tags", ())),
+                        lifecycle_stage=said.get("lifecycle_stage", "active"),
+                    )  # fmt: skip
+            return
+        from mlflow.entities import ViewType
+
+        token = None
+        while True:
+            found = call(
+                "list the experiments", self._store.search_experiments, ViewType.ALL,
+                max_results=EXPERIMENTS, filter_string=where or None, page_token=token,
+            )  # fmt: skip
+            yield from found
+            token = found.token
+            if not token:
+                return
+
+    def records(self, experiments: Sequence[str]) -> Iterator[Any]:
+        """Every run of these experiments that was not deleted, without its metrics and inputs."""
+        if self._http is not None:
+            parts = [experiments[start::AT_ONCE] for start in range(AT_ONCE)]
+            asked = [
+                {"experiment_ids": list(part), "max_results": RECORDS, "run_view_type": "ACTIVE_ONLY"}
+                for part in parts if part
+            ]  # fmt: skip
+            http = self._http
+            for pages in _at_once(lambda one: list(http.pages("POST", "runs/search", one)), asked):
+                for page in pages:
+                    yield from map(_run, page.get("runs", ()))
+            return
+        from mlflow.entities import ViewType
+
+        token = None
+        while experiments:
+            found = call(
+                "read the ledgers", self._store.search_runs, list(experiments), "", ViewType.ACTIVE_ONLY,
+                max_results=RECORDS, page_token=token,
+            )  # fmt: skip
+            yield from found
+            token = found.token
+            if not token:
+                return
+
+    def runs(self, experiments: Sequence[str], ids: Sequence[str]) -> Iterator[list[Any]]:
+        """The runs with these ids that are in these experiments, some hundred at a time."""
+        if not experiments:
+            return
+        if self._http is not None:
+            http = self._http
+            asked = [
+                {"experiment_ids": list(experiments), "max_results": IDS, "run_view_type": "ALL",
+                 "filter": f"attributes.run_id IN ({_quoted(some)})"}
+                for some in _some(ids)
+            ]  # fmt: skip
+            for answer in _at_once(lambda one: http.ask("POST", "runs/search", one), asked):
+                yield [_run(said) for said in answer.get("runs", ())]
+            return
+        from mlflow.entities import ViewType
+
+        for some in _some(ids):
+            yield list(call(
+                "read runs", self._store.search_runs, list(experiments),
+                f"attributes.run_id IN ({_quoted(some)})", ViewType.ALL, max_results=IDS,
+            ))  # fmt: skip
+
+    def logged_models(self, experiments: Sequence[str], ids: Sequence[str]) -> Iterator[list[Any]]:
+        """The LoggedModels with these ids that are in these experiments, some hundred at a time."""
+        if not experiments:
+            return
+        if self._http is not None:
+            http = self._http
+            asked = [
+                {"experiment_ids": list(experiments), "max_results": IDS,
+                 "filter": f"model_id IN ({_quoted(some)})"}
+                for some in _some(ids)
+            ]  # fmt: skip
+            for answer in _at_once(lambda one: http.ask("POST", "logged-models/search", one), asked):
+                yield [_logged_model(said) for said in answer.get("models", ())]
+            return
+        for some in _some(ids):
+            yield list(call(
+                "read logged models", self._store.search_logged_models, list(experiments),
+                f"model_id IN ({_quoted(some)})", max_results=IDS,
+            ))  # fmt: skip
+
+
+def _speaks_http(store: Any) -> bool:
+    """Whether it is MLflow's own client of a tracking server, of which the requests are known."""
+    return type(store).__module__.endswith(".rest_store") and type(store).__module__.startswith(
+        "mlflow.store."
+    )
+
+
+class _Http:
+    """Requests to a tracking server, with the credentials and the headers of MLflow's client."""
+
+    def __init__(self, store: Any) -> None:
+        self._credentials: Callable[[], Any] = store.get_host_creds
+
+    def pages(self, method: str, path: str, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Every page of a search."""
+        token = None
+        while True:
+            answer = self.ask(method, path, {**asked, **({"page_token": token} if token else {})})
+            yield answer
+            token = answer.get("next_page_token")
+            if not token:
+                return
+
+    def ask(self, method: str, path: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to one request. Raises RegistryError."""
+        from mlflow.utils.rest_utils import http_request, verify_rest_response
+
+        place = f"{_PATH}/{path}"
+
+        def send() -> Any:
+            sent = {"params": asked} if method == "GET" else {"json": asked}
+            answer = http_request(self._credentials(), place, method, **sent)
+            return answer if answer.status_code == 200 else verify_rest_response(answer, place)
+
+        answer = call(f"search ({path})", send)
+        try:
+            said = json.loads(answer.content)
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            raise RegistryError(f"the answer to {path} is not JSON. Is that an MLflow server?")
+        return said
+
+
+def _at_once(ask: Callable[[T], Any], asked: Sequence[T]) -> Iterator[Any]:
+    """The answers, in order; at most AT_ONCE requests are under way, and as many answers are waiting."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = [pool.submit(ask, one) for one in asked[: 2 * AT_ONCE]]
+        following = iter(asked[2 * AT_ONCE :])
+        try:
+            while waiting:
+                yield waiting.pop(0).result()
+                waiting += [pool.submit(ask, one) for one in [next(following, None)] if one is not None]
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + IDS] for start in range(0, len(ids), IDS))
+
+
+def _quoted(ids: Iterable[str]) -> str:
+    return ", ".join(f"'{one}'" for one in ids)
+
+
+# --- what a server says, as the entities that `convert` takes -----------------------------------------------
+
+
+def _pairs(said: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {one["key"]: one.get("value", "") for one in said}
+
+
+def _model(name: str, tags: dict[str, str], aliases: dict[str, int], said: Mapping[str, Any]) -> ModelFacts:
+    workspace = said.get("workspace") or said.get("_workspace") or "default"
+    return ModelFacts(name, tags, aliases, (), workspace)
+
+
+def _version(said: Mapping[str, Any]) -> Any:
+    return SimpleNamespace(
+        name=said["name"], version=said["version"], creation_timestamp=said.get("creation_timestamp"),
+        current_stage=said.get("current_stage"), source=said.get("source"), run_id=said.get("run_id"),
+        last_updated_timestamp=said.get("last_updated_timestamp"), description=said.get("description"),
+        aliases=(), tags=_pairs(said.get("tags", ())), workspace=said.get("workspace"),
+        model_id=said.get("model_id"),
+    )  # fmt: skip
+
+
+def _run(said: Mapping[str, Any]) -> Any:
+    info, data = said["info"], said.get("data", {})
+    inputs = [
+        SimpleNamespace(
+            dataset=SimpleNamespace(name=one["dataset"]["name"], digest=one["dataset"]["digest"]),
+            tags=[SimpleNamespace(**tag) for tag in one.get("tags", ())],
+        )
+        for one in said.get("inputs", {}).get("dataset_inputs", ())
+    ]
+    return SimpleNamespace(
+        info=SimpleNamespace(
+            run_id=info["run_id"], experiment_id=info.get("experiment_id", ""),
+            start_time=_time(info.get("start_time")), end_time=_time(info.get("end_time")),
+            status=info.get("status", ""), lifecycle_stage=info.get("lifecycle_stage", "active"),
+        ),
+        data=SimpleNamespace(
+            metrics={one["key"]: float(one.get("value", 0)) for one in data.get("metrics", ())},
+            params=_pairs(data.get("params", ())),
+            tags=_pairs(data.get("tags", ())),
+        ),
+        inputs=SimpleNamespace(dataset_inputs=inputs),
+    )  # fmt: skip
+
+
+def _logged_model(said: Mapping[str, Any]) -> Any:
+    info, data = said["info"], said.get("data", {})
+    metrics = [
+        SimpleNamespace(
+            key=one["key"], value=float(one.get("value", 0)), timestamp=_time(one.get("timestamp")),
+            step=int(one.get("step", 0)), run_id=one.get("run_id"), dataset_name=one.get("dataset_name"),
+            dataset_digest=one.get("dataset_digest"),
+        )
+        for one in data.get("metrics", ())
+    ]  # fmt: skip
+    return SimpleNamespace(
+        model_id=info["model_id"], experiment_id=info.get("experiment_id", ""), metrics=metrics,
+        params=_pairs(data.get("params", ())), tags=_pairs(info.get("tags", ())),
+        artifact_location=info.get("artifact_uri", ""),
+    )  # fmt: skip
+
+
+def _time(said: Any) -> int | None:
+    return None if said is None else int(said)

@@ -1,0 +1,256 @@
+"""What is judged in a backtest: every decision on record once more, and every version that has none.
+
+Each is judged by itself, as things stood: a version that other policies would have let through does not
+become the champion of the ones that came later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from hotpass.artifacts import DIGEST_TAG
+from hotpass.backtest.reading import Books, Evidence
+from hotpass.backtest.remembered import RememberedCandidate, RememberedChampion, Snapshot
+from hotpass.candidate import Candidate, Subject
+from hotpass.facts import Approval, LoggedModelFacts, ModelFile, Person, RunFacts, Stay, VersionFacts
+from hotpass.ledger.approvals import standing_approvals
+from hotpass.ledger.reading import key_of, stays_by_version
+from hotpass.ledger.record import Entry, Kind
+from hotpass.policy.model import PolicySet
+from hotpass.registry.convert import MODEL_FILE_TAG, model_file_of_tag
+from hotpass.registry.mlflow_registry import MlflowRegistry
+from hotpass.registry.port import ModelFacts
+from hotpass.stages import RESTING, ModelStage, alias_of
+from hotpass.verdicts import Excuse, ExcuseKind, Identity, Json
+
+_NOTHING: Snapshot = {}
+
+
+class NotAtHand(Exception):
+    """Raised to a gate that asks for what a backtest does not look at; its verdict does not count."""
+
+
+class History:
+    """What the ledger says about one model."""
+
+    def __init__(self, model: ModelFacts, entries: Sequence[Entry]) -> None:
+        self.model = model
+        self.entries = entries
+        self._places = {entry.id: place for place, entry in enumerate(entries)}
+        self._stays = stays_by_version(entries)
+
+    def stays(self, identity: Identity, before: Entry | None) -> Sequence[Stay]:
+        """The stays of a version, oldest first; with `before`, as they were before that record."""
+        found = self._stays.get(key_of(identity), [])
+        if before is None:
+            return found
+        end = self._places[before.id]
+        known = [stay for stay in found if self._places[stay.record_id] < end]
+        return [*known[:-1], known[-1]._replace(until=None)] if known else []
+
+    def approvals(
+        self, identity: Identity, to_stage: str, before: Entry | None, *, used: bool
+    ) -> Sequence[Approval]:
+        """Those that stood for the version, whatever its files."""
+        entries = self.entries if before is None else self.entries[: self._places[before.id]]
+        return standing_approvals(entries, identity, to_stage, used=used)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One thing to judge: a version, as it was, that asks to go to a stage at a moment.
+
+    `entry` is the decision on record that this is, or None where nobody has asked yet. `gone` says that the
+    registry has the version no longer, so that only what was recorded is known of it.
+    """
+
+    facts: VersionFacts
+    to_stage: str
+    at: datetime
+    history: History
+    champion: VersionFacts | None = None
+    entry: Entry | None = None
+    gone: bool = False
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return _NOTHING if self.entry is None else self.entry.record.body.get("evidence") or _NOTHING
+
+    @property
+    def rollback(self) -> bool:
+        return self.entry is not None and self.entry.record.body.get("rollback") is True
+
+    def versions(self) -> Iterator[VersionFacts]:
+        """The versions whose evidence a gate may ask for."""
+        yield self.facts
+        if self.champion is not None:
+            yield self.champion
+
+    def overridden(self) -> Mapping[str, Excuse]:
+        """What was overridden in the decision on record, by the names of the gates."""
+        said = self.entry.record.body.get("judgements", ()) if self.entry else ()
+        found = {one["name"]: Excuse.from_json(one["excuse"]) for one in said if one.get("excuse")}
+        return {name: excuse for name, excuse in found.items() if excuse.kind is ExcuseKind.OVERRIDE}
+
+    def candidate(self, evidence: Evidence, files: MlflowRegistry | None) -> Candidate:
+        """A new candidate, which reads what was recorded first and then `evidence`. With `files`, the MLmodel
+        file of a version is read where nothing else says what is in it.
+        """
+        entry, snapshot = self.entry, self.snapshot
+        identity = self.facts.identity()
+        digest = self.facts.tags.get(DIGEST_TAG, "")
+        if entry is not None:
+            recorded = entry.identity()
+            digest = recorded.artifact_digest if recorded else digest
+        rival: Subject | None = None
+        if self.champion is not None:
+            rival = RememberedChampion(
+                self.champion, _Sources(self, self.champion, evidence, files), snapshot=snapshot
+            )
+        requester = Person("unknown")
+        if entry is not None:
+            requester = Person(entry.record.actor.name, entry.record.actor.authenticated)
+
+        def approvals() -> Sequence[Approval]:
+            in_place = self.facts.stage == self.to_stage
+            given = self.history.approvals(identity, self.to_stage, entry, used=in_place)
+            return [one for one in given if one.artifact_digest == digest]
+
+        return RememberedCandidate(
+            self.facts, _Sources(self, self.facts, evidence, files), self.to_stage, champion=rival,
+            artifact_digest=digest, rollback=self.rollback, requester=requester, approvals=approvals,
+            snapshot=snapshot,
+        )  # fmt: skip
+
+
+class _Sources:
+    """What one side of a trial asks for evidence; see `hotpass.candidate.Sources`."""
+
+    def __init__(
+        self, trial: Trial, facts: VersionFacts, evidence: Evidence, files: MlflowRegistry | None
+    ) -> None:
+        self._trial = trial
+        self._facts = facts
+        self._evidence = evidence
+        self._files = files
+
+    def run(self) -> RunFacts | None:
+        return self._evidence.run(self._facts)
+
+    def logged_model(self) -> LoggedModelFacts | None:
+        return self._evidence.logged_model(self._facts)
+
+    def model_file(self) -> ModelFile | None:
+        logged = self.logged_model()
+        said = logged.tags.get(MODEL_FILE_TAG) if logged else None
+        if said is not None:
+            return model_file_of_tag(said)
+        if self._files is None or self._trial.gone:
+            raise NotAtHand("what is in the MLmodel file, which was not read")
+        return self._files.model_file(self._facts)
+
+    def model_tags(self) -> Mapping[str, str]:
+        return self._trial.history.model.tags
+
+    def stays(self) -> Sequence[Stay]:
+        found = self._trial.history.stays(self._facts.identity(), self._trial.entry)
+        if found and found[-1].until is None and found[-1].stage != self._facts.stage:
+            return found[:-1]  # the registry contradicts it
+        return found
+
+    def evidence(self, name: str) -> Json:
+        raise NotAtHand(f"evidence {name!r} of a plugin, which was not asked")
+
+
+def decided(books: Books, history: History, since: datetime) -> Iterator[Trial]:
+    """A trial for every decision that was recorded since then, oldest first."""
+    versions = books.versions.get(history.model.name, {})
+    for entry in history.entries:
+        record, body = entry.record, entry.record.body
+        if record.kind is not Kind.DECISION or record.time < since:
+            continue
+        subject = entry.identity()
+        if subject is None:
+            continue
+        today = versions.get(subject.version)
+        gone = today is None or not today.identity().same_version(subject)
+        stage, to_stage = str(body["from"]), str(body["to"])
+        facts = today if today is not None and not gone else _recorded(subject, body.get("evidence") or {})
+        number = body.get("champion")
+        champion = versions.get(number) if number is not None else None
+        if number is not None and champion is None:
+            champion = VersionFacts(subject.model, number, 0, to_stage, workspace=subject.workspace)
+        yield Trial(
+            replace(facts, stage=stage, aliases=_aliases_in(stage)), to_stage,
+            datetime.fromisoformat(body["decided_at"]), history,
+            None if champion is None else replace(champion, stage=to_stage, aliases=_aliases_in(to_stage)),
+            entry, gone,
+        )  # fmt: skip
+
+
+def _recorded(subject: Identity, evidence: Mapping[str, Json]) -> VersionFacts:
+    """A version that is gone, as far as a decision says anything of it."""
+    return VersionFacts(
+        subject.model, subject.version, subject.created_at, "None", run_id=str(evidence.get("run") or ""),
+        workspace=subject.workspace,
+    )  # fmt: skip
+
+
+def _aliases_in(stage: str) -> tuple[str, ...]:
+    alias = alias_of(stage)
+    return () if alias is None else (alias,)
+
+
+def undecided(
+    books: Books, history: History, since: datetime, now: datetime, policy_sets: Sequence[PolicySet]
+) -> Iterator[Trial | VersionFacts]:
+    """A trial for every version that was registered since then and that no decision since then is about, for
+    the next promotion that the first of `policy_sets` has for it. Those that none has a promotion for come as
+    they are.
+    """
+    model = history.model
+    known = {
+        subject[:4]
+        for entry in history.entries
+        if entry.record.kind is Kind.DECISION and entry.record.time >= since
+        for subject in [entry.identity()]
+        if subject is not None
+    }
+    since_ms = since.timestamp() * 1000
+    versions = books.versions.get(model.name, {})
+    targets: dict[str, str | None] = {}
+    for number in sorted(versions):
+        facts = versions[number]
+        if facts.created_at_ms < since_ms or facts.identity()[:4] in known:
+            continue
+        if facts.stage not in targets:
+            targets[facts.stage] = next(
+                filter(None, (_next(policies, model.name, facts.stage) for policies in policy_sets)), None
+            )
+        to_stage = targets[facts.stage]
+        if to_stage is None:
+            yield facts
+        else:
+            champion = holder(model, versions.values(), to_stage)
+            yield Trial(facts, to_stage, now, history, champion if champion is not facts else None)
+
+
+def _next(policies: PolicySet, model: str, stage: str) -> str | None:
+    """Where a version in `stage` goes next: a promotion from that very stage first, then one from any."""
+    entries = [entry for policy in policies.covering(model) for entry in policy.promotions
+               if entry.to_stage not in RESTING and entry.to_stage != stage]  # fmt: skip
+    exact = next((entry.to_stage for entry in entries if entry.from_stage == stage), None)
+    if exact is not None or stage not in (ModelStage.NONE, ModelStage.STAGING):
+        return exact
+    return next((entry.to_stage for entry in entries if entry.from_stage is None), None)
+
+
+def holder(model: ModelFacts, versions: Iterable[VersionFacts], stage: str) -> VersionFacts | None:
+    """The version that holds `stage` now: the one its alias points at, else the newest one in it."""
+    alias = alias_of(stage)
+    pointed = model.alias(alias) if alias else None
+    if pointed is not None:
+        return next((facts for facts in versions if facts.version == pointed), None)
+    return max((f for f in versions if f.stage == stage), key=lambda f: f.version, default=None)
