@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotpass.copies import in_copy
 from hotpass.errors import PolicyError, Problem
 from hotpass.gates import Gate
 from hotpass.policy.compose import MAX_BYTES
 from hotpass.policy.discovery import Place, Places, plugin_folders, policy_places, shown
 from hotpass.policy.entries import GateReader
-from hotpass.policy.model import Policy, PolicyFile, PolicySet
+from hotpass.policy.extends import Extender
+from hotpass.policy.model import Policy, PolicySet
 from hotpass.policy.reader import read_policy
 from hotpass.policy.waiver_reader import WaiverFiles
 from hotpass.policy.waivers import Waiver, is_waiver
@@ -35,7 +34,8 @@ _MOST_FOLDERS = 1_000
 class Report:
     """What came of reading policy files. A file with a problem gives no policy, and no waiver.
 
-    `beside` are those of the waivers that were found in a folder with policies.
+    `beside` are those of the waivers that were found in a folder with policies; `shared` the policies that
+    are only there to be extended.
     """
 
     policies: tuple[Policy, ...]
@@ -43,6 +43,7 @@ class Report:
     warnings: tuple[Problem, ...]
     waivers: tuple[Waiver, ...] = ()
     beside: tuple[Waiver, ...] = ()
+    shared: tuple[Policy, ...] = ()
 
 
 def load_policies(
@@ -70,6 +71,9 @@ def load_policies(
         raise PolicyError(report.problems)
     if not report.policies:  # else a place with waivers alone would be one without any rule
         what, remedy = "it holds waivers and no policy", "Name the folder that holds both."
+        if report.shared:
+            what = "it holds only policies that are `shared`, and those are there to be extended"
+            remedy = "Name the folder of the policies that extend them."
         raise PolicyError([Problem(shown(path), 0, 0, what, remedy) for path in places.paths])
     return PolicySet(report.policies, places.source, configured=True, waivers=report.waivers)
 
@@ -86,9 +90,11 @@ def gates_of(
 def read_places(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Report:
     """Reads the policy files at `places` with these gates by name."""
     reader, waivers = GateReader(gates), WaiverFiles()
+    extender = Extender(reader, content_of)
     policies: list[Policy] = []
     problems: list[Problem] = []
     warnings: list[Problem] = []
+    shared: list[Policy] = []
     first: dict[str, str] = {}
     seen: set[str] = set()
     for place in places:
@@ -116,17 +122,15 @@ def read_places(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Repo
                                         "Give one of them another name."))  # fmt: skip
                 continue
             first[name] = path
-            policies.append(_with_files(read.policy, file, content))
+            policy, wrong = extender.extended(read, file, content)
+            problems.extend(wrong)
+            if policy is not None:
+                (shared if read.shared else policies).append(policy)
+    # A shared file's problems are found again through each policy that extends it.
     return Report(
-        tuple(policies), tuple(problems), tuple(warnings), tuple(waivers.all), tuple(waivers.beside)
-    )
-
-
-def _with_files(policy: Policy, file: Path, content: bytes) -> Policy:
-    if in_copy(file) is not None:
-        return policy
-    # Absolute, since a process may change its directory before the file is looked at again.
-    return replace(policy, files=(PolicyFile(os.path.abspath(file), hashlib.sha256(content).hexdigest()),))
+        tuple(policies), tuple(dict.fromkeys(problems)), tuple(warnings), tuple(waivers.all),
+        tuple(waivers.beside), tuple(shared),
+    )  # fmt: skip
 
 
 def policy_files(places: Iterable[Path]) -> list[Path]:

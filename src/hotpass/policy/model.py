@@ -63,6 +63,8 @@ class Policy:
     digest: str = ""
     #: The files that can change under it, by which a promotion sees that they did. A commit's cannot.
     files: tuple[PolicyFile, ...] = ()
+    #: The shared policies that it extends, the nearest first in each chain; its `digest` covers them.
+    extends: tuple[PolicyRef, ...] = ()
 
     @cached_property
     def ref(self) -> PolicyRef:

@@ -11,12 +11,13 @@ from hotpass.errors import Problem
 from hotpass.policy.compose import parse
 from hotpass.policy.desk import Desk, Field
 from hotpass.policy.entries import GateReader
+from hotpass.policy.extensions import Extension, read_extensions
 from hotpass.policy.model import GateEntry, Policy, PromotionEntry
 from hotpass.policy.nodes import List, Node, Scalar, is_sound, value_of
 from hotpass.policy.words import kind_of, shorten
 from hotpass.stages import RESTING, ModelStage
 
-POLICY_KEYS = ("policy", "description", "models", "aliases", "promotions", "rollback")
+POLICY_KEYS = ("policy", "description", "shared", "models", "aliases", "extends", "promotions", "rollback")
 PROMOTION_KEYS = ("to", "from", "gates", "archive_existing")
 ROLLBACK_KEYS = ("gates",)
 
@@ -31,14 +32,16 @@ _EXAMPLE = 'models: ["lead_scoring_*"]'
 
 
 class Read(NamedTuple):
-    """What came of a file. `policy` is None where there are problems; `name_at` is the place of the
-    policy's name.
+    """What came of a file. `policy` is None where there are problems, and lacks what it extends; `name_at`
+    is the place of the policy's name. One that is `shared` covers no model and is only there to be extended.
     """
 
     policy: Policy | None
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     name_at: tuple[int, int] = (1, 1)
+    extends: tuple[Extension, ...] = ()
+    shared: bool = False
 
 
 def read_policy(content: bytes, path: str, gates: GateReader) -> Read:
@@ -47,22 +50,32 @@ def read_policy(content: bytes, path: str, gates: GateReader) -> Read:
     """
     root, problems = parse(content, path)
     desk = Desk(path, problems)
-    policy, name_at = (None, (1, 1)) if root is None else _policy(root, content, gates, desk)
+    read = Read(None, (), ()) if root is None else _policy(root, content, gates, desk)
     found = sorted(set(desk.problems))
     if len(found) > _MOST_PROBLEMS:
         more = len(found) - _MOST_PROBLEMS
         last = found[_MOST_PROBLEMS - 1]
         found[_MOST_PROBLEMS:] = [Problem(path, last.line, last.column, f"and {more} more problems")]
-    return Read(None if found else policy, tuple(found), tuple(sorted(set(desk.warnings))), name_at)
+    return read._replace(
+        policy=None if found else read.policy,
+        problems=tuple(found),
+        warnings=tuple(sorted(set(desk.warnings))),
+    )
 
 
-def _policy(
-    root: Node, content: bytes, gates: GateReader, desk: Desk
-) -> tuple[Policy | None, tuple[int, int]]:
+def _policy(root: Node, content: bytes, gates: GateReader, desk: Desk) -> Read:
     node = desk.mapping(root, "a policy", "Begin with `policy: a-name`.")
     if node is None:
-        return None, (1, 1)
-    fields = desk.fields(node, POLICY_KEYS, ("policy", "models", "promotions"), "a policy", node)
+        return Read(None, (), ())
+    shared = "shared" in node.entries and _boolean(node.entries["shared"], "'shared'", desk) is True
+    required = ["policy"] if shared else ["policy", "models"]
+    required += [] if "extends" in node.entries else ["promotions"]
+    fields = desk.fields(node, POLICY_KEYS, required, "a policy", node)
+    if shared and "models" in fields:
+        desk.note(
+            fields["models"][0], "a shared policy is only there to be extended, and covers no model",
+            "Take `models` out, or `shared`.",
+        )  # fmt: skip
     name = desk.text(fields.get("policy"), "a policy's name", "policy: lead-scoring")
     if name is not None and not re.fullmatch(NAME, name):
         desk.note(fields["policy"][1], f"a policy cannot be named {shorten(name)!r}",
@@ -78,7 +91,8 @@ def _policy(
         digest=hashlib.sha256(content).hexdigest(),
     )
     at = fields["policy"][1] if "policy" in fields else node
-    return policy, (at.line, at.column)
+    extends = read_extensions(fields.get("extends"), desk)
+    return Read(policy, (), (), (at.line, at.column), extends, shared)
 
 
 def _models(field: Field | None, desk: Desk) -> tuple[str, ...]:
