@@ -23,7 +23,8 @@ def test_what_it_writes_passes_lint_and_covers_what_train_registers(hotpass: Hot
 
     assert (ran.code, ran.err) == (0, "")
     assert sorted(file.name for file in Path("policies").iterdir()) == [
-        "README.md", "lead_scoring.yaml", "policy.schema.json",
+        "README.md", "cases.schema.json", "lead_scoring.cases.yaml", "lead_scoring.yaml",
+        "policy.schema.json",
     ]  # fmt: skip
     assert hotpass("policy", "lint").code == 0
     (policy,) = load_policies("policies").policies
@@ -44,12 +45,24 @@ def test_the_next_steps_that_it_prints_work(hotpass: Hotpass) -> None:
     steps = [line.split() for line in ran.out.splitlines() if line.startswith("  hotpass ")]
     assert steps == [
         ["hotpass", "policy", "lint", "rules/scoring"],
+        ["hotpass", "policy", "test", "rules/scoring"],
         ["hotpass", "check", "MODEL", "latest", "--to", "Staging", "--policies", "rules/scoring"],
     ]
     assert hotpass(*steps[0][1:]).out == (
         "rules/scoring/churn.yaml: ok: policy churn, 3 promotions, 11 gates\n"
     )
+    assert hotpass(*steps[1][1:]).code == 0
     assert "staging_dwell: 90s" in Path("rules/scoring/churn.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "dwell"), [("*", "1s"), ("ÄÖ?", "3650d"), ("a-*-b", "1d12h"), ("plain", "2w")]
+)
+def test_its_cases_pass_and_cover_every_gate_both_ways(hotpass: Hotpass, pattern: str, dwell: str) -> None:
+    assert hotpass("init", "--model", pattern, "--dwell", dwell).code == 0
+    ran = hotpass("policy", "test", "--require-coverage", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert len(ran.json["cases"]) >= 10
 
 
 @pytest.mark.parametrize("pattern", ['a "quoted" \\ name', "model-*", "ÄÖ*", "*", "'", "x" * 255, "a, b # c"])
@@ -69,8 +82,8 @@ def test_it_writes_over_nothing(hotpass: Hotpass) -> None:
 
     assert ran.code == 2
     assert ran.err == (
-        "Error: policies/lead_scoring.yaml, policies/policy.schema.json are there already; nothing was "
-        "written. "
+        "Error: policies/lead_scoring.yaml, policies/lead_scoring.cases.yaml, policies/policy.schema.json, "
+        "policies/cases.schema.json are there already; nothing was written. "
         "Name another folder, or move them away.\n"
     )
     assert Path("policies/lead_scoring.yaml").read_text() == "mine"

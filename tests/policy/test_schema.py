@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 import pytest
 from jsonschema import Draft202012Validator
 
+from hotpass.cases import schema as cases
+from hotpass.cases.reference import cases_reference
 from hotpass.errors import PluginError
 from hotpass.gates import Gate
 from hotpass.plugins import create_manager, gate_classes
@@ -37,11 +39,15 @@ def with_entry(entry: object) -> dict[str, Any]:
 def test_the_committed_schema_is_fresh() -> None:
     committed = (POLICIES / schema.FILE).read_text(encoding="utf-8")
     assert committed == schema.schema_text(GATES), "run `hotpass policy schema --write`"
+    of_cases = (POLICIES / cases.FILE).read_text(encoding="utf-8")
+    assert of_cases == cases.schema_text(), "run `hotpass policy schema --write`"
 
 
 def test_the_committed_reference_is_fresh() -> None:
     committed = (POLICIES / reference.FILE).read_text(encoding="utf-8")
-    assert committed == reference.reference(GATES), "run `hotpass policy reference --write`"
+    assert committed == reference.reference(GATES, [cases_reference()]), (
+        "run `hotpass policy reference --write`"
+    )
 
 
 def test_it_is_a_schema_of_its_draft() -> None:
@@ -53,8 +59,9 @@ def test_it_is_a_schema_of_its_draft() -> None:
 def test_the_projects_own_policy_is_valid_to_another_validator() -> None:
     tool = Path(sys.executable).with_name("check-jsonschema")
     for file in sorted(POLICIES.glob("*.yaml")):
+        its_schema = cases.FILE if file.name.endswith(".cases.yaml") else schema.FILE
         done = subprocess.run(
-            [tool, "--schemafile", POLICIES / schema.FILE, file], capture_output=True, text=True, check=False
+            [tool, "--schemafile", POLICIES / its_schema, file], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -50,7 +50,7 @@ def find_cases(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Found
             files |= dict.fromkeys(cases_beside(place))
     report = read_places(policy_places, gates)
     problems += report.problems
-    by_path = {policy.path: policy for policy in report.policies}
+    by_path = {policy.path: policy for policy in (*report.shared, *report.policies)}
     broken = {problem.path for problem in report.problems}
     found = []
     for file in files:

@@ -26,8 +26,8 @@ def init(
 ) -> int:
     """Write a starter policy folder.
 
-    A commented policy for lead scoring, its schema for your editor, and the
-    reference of all gates. Overwrites nothing.
+    A commented policy for lead scoring, cases that test it, their schemas for
+    your editor, and the reference of all gates. Overwrites nothing.
     """
     files = write_starter(folder, model, dwell)
     for file in files:
@@ -37,6 +37,7 @@ def init(
     output.say(f"Covers models named {model}; {dwell} in Staging before Production.")
     output.say(f"Next: read {files[0]}, change what does not suit you, then")
     output.say(f"  hotpass policy lint{named}")
+    output.say(f"  hotpass policy test{named}")
     output.say(f"  hotpass check MODEL latest --to Staging{flag}")
     output.say("and commit the folder: whoever may change it decides what goes to Production.")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -96,22 +97,41 @@ def cases(
     raise typer.Exit(run_cases(paths or (), plugins or (), reporting=reporting, wanted=wanted))
 
 
+class Kind(StrEnum):
+    """The kinds of file that have a schema."""
+
+    POLICY = "policy"
+    CASES = "cases"
+
+
 @app.command()
 def schema(
-    write: WriteOption = False, policies: PoliciesOption = None, plugins: PluginsOption = None
+    of: Annotated[Kind, typer.Option("--of", help="Of which files to print it.")] = Kind.POLICY,
+    write: WriteOption = False,
+    policies: PoliciesOption = None,
+    plugins: PluginsOption = None,
 ) -> None:
-    """Print the JSON Schema of policy files, with the gates of all plugins in it.
+    """Print the JSON Schema of policy files, with the gates of all plugins in it, or that of cases.
 
-    With --write it goes to policy.schema.json beside the policies, where their first line can name it for
-    editors:
+    With --write all go beside the policies, to policy.schema.json and cases.schema.json, where the first line
+    of a file can name its own for editors:
 
     # yaml-language-server: $schema=policy.schema.json
     """
+    from hotpass.cases import schema as cases
     from hotpass.policy import schema as subject
     from hotpass.policy.loader import gates_of
 
+    if not write and of is Kind.CASES:
+        print(cases.schema_text(), end="")
+        return
     text = subject.schema_text(gates_of(plugins=plugins))
-    _write(_folder(policies) / subject.FILE, text) if write else print(text, end="")
+    if not write:
+        print(text, end="")
+        return
+    folder = _folder(policies)
+    _write(folder / subject.FILE, text)
+    _write(folder / cases.FILE, cases.schema_text())
 
 
 @app.command()
@@ -122,11 +142,12 @@ def reference(
 
     With --write it goes to README.md beside the policies; one that was written by hand is left alone.
     """
+    from hotpass.cases.reference import cases_reference
     from hotpass.errors import CallError
     from hotpass.policy import reference as subject
     from hotpass.policy.loader import gates_of
 
-    text = subject.reference(gates_of(plugins=plugins))
+    text = subject.reference(gates_of(plugins=plugins), [cases_reference()])
     if not write:
         print(text, end="")
         return

@@ -120,7 +120,8 @@ def _run(paths: Sequence[str | Path], plugins: Sequence[str | Path], wanted: Wan
     found = find_cases(places.paths, gates)
     files = _selected(found, wanted.select)
     results = tuple(run_files(files))
-    seen = () if wanted.select else tuple(_coverage(found, results))
+    # What a broken file holds is not known, so nothing is said of what is missing.
+    seen = () if wanted.select or found.problems else tuple(_coverage(found, results))
     unmet = tuple(_unmet(found, seen, wanted))
     return Ran(found, results, seen, unmet, time.perf_counter() - begun)
 

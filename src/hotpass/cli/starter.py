@@ -69,13 +69,96 @@ promotions:
 #     - signature
 """
 
+CASES = """\
+# yaml-language-server: $schema=cases.schema.json
+#
+# What {stem}.yaml should say of candidates that are given as data. README.md has the format. These are run by
+# `hotpass policy test`, and by pytest. Add one whenever a decision surprises you.
+
+# A candidate that lacks nothing, and the champion that it is compared with. A case says what differs.
+defaults:
+  candidate:
+    metrics: {{roc_auc: 0.74, log_loss: 0.52}}
+    tags: {{owner: ana}}
+    signature: {{inputs: [completeness, intent_signal_score], outputs: [score]}}
+    input_example: true
+    datasets: [{{name: leads, digest: 1a2b3c4d, context: training}}]
+    started_at: now
+    in_stage_since: {dwell} ago
+  champion:
+    metrics: {{roc_auc: 0.73}}
+
+cases:
+  - case: a complete model may be tried
+    to: Staging
+    expect: {{outcome: allowed}}
+
+  - case: hardly better than a coin, and nobody answers for it or can call it
+    to: Staging
+    candidate:
+      metrics: {{roc_auc: 0.55}}
+      tags: {{owner: }} # nothing behind the colon takes it away
+      model_file: false
+    expect:
+      outcome: denied
+      verdicts: {{metric_threshold: failed, signature: failed, input_example: failed, required_tags: failed}}
+
+  - case: no worse than the champion, and long enough in Staging
+    to: Production
+    expect: {{outcome: allowed}}
+
+  - case: the first model of all
+    to: Production
+    champion:
+    expect: {{outcome: allowed, verdicts: {{champion_comparison: passed}}}}
+
+  - case: worse than the champion
+    to: Production
+    candidate: {{metrics: {{roc_auc: 0.72}}}}
+    expect: {{outcome: denied, verdicts: {{metric_threshold: passed, champion_comparison: failed}}}}
+
+  - case: it has only just arrived in Staging
+    to: Production
+    candidate: {{in_stage_since: now}}
+    expect: {{outcome: pending, verdicts: {{staging_dwell: pending}}, passes_at: in {dwell}}}
+
+  - case: its run is gone, and with it the data, the age and the metrics
+    to: Production
+    candidate: {{run: false}}
+    expect: {{outcome: denied, verdicts: {{metric_threshold: failed, freshness: failed, lineage: failed}}}}
+
+  - case: bad calibration is shown and in nobody's way
+    to: Production
+    candidate: {{metrics: {{log_loss: 0.65}}}}
+    expect: {{outcome: allowed, verdicts: {{calibration: failed}}}}
+
+  - case: never past Staging
+    to: Production
+    candidate: {{stage: None}}
+    expect: {{outcome: denied, message: only from Staging}}
+
+  - case: out of Production with a reason
+    to: Archived
+    candidate: {{tags: {{archive_reason: nobody uses it}}}}
+    champion:
+    expect: {{outcome: allowed}}
+
+  - case: out of Production without one
+    to: Archived
+    champion:
+    expect: {{outcome: denied, verdicts: {{required_tags: failed}}}}
+"""
+
 
 def write_starter(folder: Path, pattern: str = DEFAULT_PATTERN, dwell: str = DEFAULT_DWELL) -> list[Path]:
-    """Writes a policy for models named `pattern`, its schema and the reference; returns the files.
+    """Writes a policy for models named `pattern`, cases for it, the schemas and the reference; returns the
+    files.
 
     `dwell` as policies write it: `24h`. Raises CallError for a pattern or a dwell that makes no sense, for a
     file that is there already, and for a folder that cannot be written; nothing is written over.
     """
+    from hotpass.cases import schema as cases
+    from hotpass.cases.reference import cases_reference
     from hotpass.plugins import create_manager, gate_classes
     from hotpass.policy import reference, schema
 
@@ -92,8 +175,10 @@ def write_starter(folder: Path, pattern: str = DEFAULT_PATTERN, dwell: str = DEF
         folder / f"{stem}.yaml": POLICY.format(
             name=stem.replace("_", "-"), pattern=json.dumps(pattern, ensure_ascii=False), dwell=dwell
         ),
+        folder / f"{stem}.cases.yaml": CASES.format(stem=stem, dwell=dwell),
         folder / schema.FILE: schema.schema_text(gates),
-        folder / reference.FILE: reference.reference(gates),
+        folder / cases.FILE: cases.schema_text(),
+        folder / reference.FILE: reference.reference(gates, [cases_reference()]),
     }
     there = [str(file) for file in texts if file.exists() or file.is_symlink()]
     if there:

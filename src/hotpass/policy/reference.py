@@ -5,7 +5,7 @@ schema.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hotpass.gates import Gate
@@ -73,9 +73,9 @@ numbers with a leading zero, NaN and infinities, control characters, and files o
 """
 
 
-def reference(gates: Mapping[str, type[Gate]]) -> str:
-    """The reference, with these gates in the order of their names."""
-    return "\n".join([MARK, "", _FORMAT, "# Gates", "", *(_gate(gate) for gate in gates.values())])
+def reference(gates: Mapping[str, type[Gate]], sections: Sequence[str] = ()) -> str:
+    """The reference, with these gates in the order of their names, and `sections` before them."""
+    return "\n".join([MARK, "", _FORMAT, *sections, "# Gates", "", *(_gate(gate) for gate in gates.values())])
 
 
 def _gate(gate: type[Gate]) -> str:
