@@ -1,19 +1,21 @@
 """JUnit XML, as test reports in CI are read: a suite for each policy or model, a case for each check.
 
-The dialect is that of Jenkins' schema (junit-10.xsd), which pytest writes too, and which Jenkins, GitLab,
-GitHub's reporters and Azure read. It has no attributes for file and line: they begin the text.
+It keeps to the oldest and strictest of the schemas, Ant's, and so to Jenkins' (junit-10) too. Neither has a
+place for files and lines: they begin the text. What is no failure stands in the suite's output. Only a
+skipped check has an element that Ant's schema lacks and all readers know.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from hotpass.reports.model import Check, Finding, Level, Report
 
-# What XML 1.0 cannot hold, not even as a character reference, and DEL and the C1 controls, which it had
-# better not.
+# What XML 1.0 cannot hold, not even as a character reference; and DEL and the C1 controls, which it can and
+# had better not.
 _NOT_XML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -22,62 +24,79 @@ def as_junit(report: Report) -> str:
     suites: dict[str, list[Check]] = {}
     for check in report.checks:
         suites.setdefault(check.suite, []).append(check)
-    root = Element("testsuites", {"name": _xml(f"hotpass {report.command}"), **_counts(report.checks)})
-    for name, checks in suites.items():
-        suite = SubElement(root, "testsuite", {"name": _xml(name), **_counts(checks)})
-        suite.set("skipped", str(sum(bool(check.skipped) for check in checks)))
-        for check in checks:
-            _add(suite, check)
+    root = Element("testsuites")
+    for number, (name, checks) in enumerate(suites.items()):
+        root.append(_suite(report, number, name, checks))
     indent(root)
     # The declaration names UTF-8, in which the text has to be written.
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
+def _suite(report: Report, number: int, name: str, checks: Iterable[Check]) -> Element:
+    checks = list(checks)
+    suite = Element("testsuite", {
+        "name": _name(name), "package": f"hotpass {report.command}", "id": str(number),
+        "timestamp": report.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "hostname": "localhost",
+        "tests": str(len(checks)),
+        "failures": str(sum(_outcome(check) == "failure" for check in checks)),
+        "errors": str(sum(_outcome(check) == "error" for check in checks)),
+        "time": _seconds(sum(check.seconds for check in checks)),
+    })  # fmt: skip
+    skipped = sum(_outcome(check) == "skipped" for check in checks)
+    if skipped:
+        suite.set("skipped", str(skipped))
+    properties = SubElement(suite, "properties")
+    SubElement(properties, "property", name="title", value=_xml(report.title))
+    for check in checks:
+        _add(suite, check)
+    said = [(check, f) for check in checks for f in check.findings if f.level is not Level.ERROR]
+    lines = [_text(f, check.name if check.name != f.path else "") for check, f in said]
+    SubElement(suite, "system-out").text = _xml("\n".join(lines))
+    SubElement(suite, "system-err")
+    return suite
+
+
 def _add(suite: Element, check: Check) -> None:
     case = SubElement(
-        suite, "testcase", name=_xml(check.name), classname=_xml(check.suite), time=_seconds(check.seconds)
+        suite, "testcase", name=_name(check.name), classname=_name(check.suite), time=_seconds(check.seconds)
     )
-    against = [finding for finding in check.findings if finding.level is Level.ERROR]
-    if check.skipped:
-        SubElement(case, "skipped", message=_xml(check.skipped))
-    elif against:
+    outcome = _outcome(check)
+    if outcome == "skipped":
+        SubElement(case, outcome, message=_xml(check.skipped))
+    elif outcome:
         # One element, however many findings: some readers show the last of several, and some the first.
+        against = [finding for finding in check.findings if finding.level is Level.ERROR]
         first, more = against[0], len(against) - 1
         message = first.message + (f" (and {more} more)" if more else "")
-        tag = "error" if _broke(check) else "failure"
-        SubElement(case, tag, message=_xml(message), type=_xml(first.rule)).text = _xml(_text(against))
-    said = [finding for finding in check.findings if finding.level is not Level.ERROR]
-    if said:
-        SubElement(case, "system-out").text = _xml(_text(said))
+        told = SubElement(case, outcome, message=_xml(message), type=_xml(first.rule))
+        told.text = _xml("\n".join(map(_text, against)))
 
 
-def _broke(check: Check) -> bool:
-    """Whether it broke and nothing was found wrong."""
-    return check.failed and all(f.broke for f in check.findings if f.level is Level.ERROR)
+def _outcome(check: Check) -> str:
+    """The element that says how it went; "" for a check that passed. Nothing was found wrong where it only
+    broke.
+    """
+    if check.skipped:
+        return "skipped"
+    if not check.failed:
+        return ""
+    return "error" if all(f.broke for f in check.findings if f.level is Level.ERROR) else "failure"
 
 
-def _counts(checks: Iterable[Check]) -> dict[str, str]:
-    every = list(checks)
-    looked_at = [check for check in every if not check.skipped]
-    return {
-        "tests": str(len(every)),
-        "failures": str(sum(check.failed and not _broke(check) for check in looked_at)),
-        "errors": str(sum(_broke(check) for check in looked_at)),
-        "time": _seconds(sum(check.seconds for check in every)),
-    }
-
-
-def _text(findings: Iterable[Finding]) -> str:
-    lines = []
-    for finding in findings:
-        place = f"{finding.place}: " if finding.place else ""
-        lines.append(f"{place}{finding.level}: {finding.message} [{finding.rule}]")
-        lines += [f"    {finding.remedy}"] if finding.remedy else []
-    return "\n".join(lines)
+def _text(finding: Finding, name: str = "") -> str:
+    place = f"{finding.place}: " if finding.place else ""
+    subject = f"{name}: " if name else ""
+    remedy = f"\n    {finding.remedy}" if finding.remedy else ""
+    return f"{place}{finding.level}: {subject}{finding.message} [{finding.rule}]{remedy}"
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:.3f}"
+
+
+def _name(text: str) -> str:
+    """A name may not be empty, and its blanks are read as one."""
+    return " ".join(_xml(text).split()) or "-"
 
 
 def _xml(text: str) -> str:

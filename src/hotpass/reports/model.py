@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from hotpass.errors import Problem
@@ -81,6 +82,8 @@ class Report:
     broke: bool = False
     #: The file or folder to show a finding at that has no place of its own; "" for none.
     anchor: str = "policies"
+    #: When it was made; with a time zone.
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def failed(self) -> bool:
