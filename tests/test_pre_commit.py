@@ -1,4 +1,4 @@
-"""The pre-commit hook that teams use on their policy folders does what pre-commit will run."""
+"""The pre-commit hooks that teams use on their policy folders do what pre-commit will run."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ promotions:
 """
 
 
-@pytest.fixture
-def hook():
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
-    return hook
+CASES = """\
+cases:
+  - case: a model without a signature
+    to: Production
+    expect: {outcome: denied}
+"""
+HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
 
 
 def run(hook, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -36,7 +39,8 @@ def run(hook, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_it_fails_for_a_broken_policy_only(hook, tmp_path):
+def test_lint_fails_for_a_broken_policy_only(tmp_path):
+    hook = HOOKS["hotpass-policy-lint"]
     policies = tmp_path / "policies"
     policies.mkdir()
     (policies / "leads.yaml").write_text(GOOD)
@@ -47,9 +51,32 @@ def test_it_fails_for_a_broken_policy_only(hook, tmp_path):
     assert "same.yaml:6" in done.stdout + done.stderr
 
 
+def test_test_fails_for_a_case_that_differs_only(tmp_path):
+    hook = HOOKS["hotpass-policy-test"]
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    (policies / "leads.yaml").write_text(GOOD)
+    (policies / "leads.cases.yaml").write_text(CASES)
+    assert run(hook, tmp_path).returncode == 0
+    (policies / "leads.cases.yaml").write_text(CASES.replace("denied", "allowed"))
+    done = run(hook, tmp_path)
+    assert done.returncode == 1
+    assert "leads.cases.yaml:2:5: a model without a signature" in done.stdout
+
+
+def test_there_are_no_other_hooks():
+    assert list(HOOKS) == ["hotpass-policy-lint", "hotpass-policy-test"]
+
+
 @pytest.mark.parametrize(
     ("file", "is_policy"),
-    [("policies/leads.yaml", True), ("policies/team/leads.yml", True), ("src/policies/leads.yaml", False)],
+    [
+        ("policies/leads.yaml", True),
+        ("policies/team/leads.yml", True),
+        ("policies/leads.cases.yaml", True),
+        ("src/policies/leads.yaml", False),
+    ],
 )
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
 def test_it_runs_when_a_policy_changes(hook, file, is_policy):
     assert bool(re.search(hook["files"], file)) is is_policy
