@@ -6,6 +6,7 @@ from hotpass.gates import Gate
 from hotpass.hookspecs import hookimpl
 from hotpass_gates.approvals import Approvals
 from hotpass_gates.champion_comparison import ChampionComparison
+from hotpass_gates.expression import Expression
 from hotpass_gates.freshness import Freshness
 from hotpass_gates.input_example import InputExample
 from hotpass_gates.lineage import Lineage
@@ -19,5 +20,5 @@ from hotpass_gates.staging_dwell import StagingDwell
 def hotpass_gates() -> list[type[Gate]]:
     return [
         MetricThreshold, ChampionComparison, StagingDwell, RequiredTags, Signature, InputExample, Lineage,
-        Freshness, Approvals,
+        Freshness, Approvals, Expression,
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from hotpass.testing import candidate, judge, make
 from hotpass.verdicts import Verdict
 
 NAMES = [
-    "approvals", "champion_comparison", "freshness", "input_example", "lineage", "metric_threshold",
+    "approvals", "champion_comparison", "expression", "freshness", "input_example", "lineage", "metric_threshold",
     "required_tags", "signature", "staging_dwell",
 ]  # fmt: skip
 GATES = gate_classes(create_manager())
@@ -87,6 +87,7 @@ def test_a_candidate_about_which_nothing_is_known_never_passes(name):
     parameters = {
         "approvals": {"at_least": 1},
         "champion_comparison": {"roc_auc": {"may_lose_at_most": 1}},
+        "expression": "metrics.roc_auc < 1.0 || true",
         "freshness": "30d",
         "metric_threshold": {"roc_auc": {"at_most": 1}},
         "required_tags": {"owner": "present"},
