@@ -45,13 +45,20 @@ class Validators:
 
     def __init__(self) -> None:
         self._made: dict[type[Gate], Draft202012Validator] = {}
+        # A thousand policies hold the same few parameters, and a schema takes longer to ask than a set.
+        self._sound: set[tuple[type[Gate], str]] = set()
 
     def check(self, gate: type[Gate], value: Any) -> list[Wrong]:
         """All that is wrong with `value` as parameters of `gate`. Raises PluginError for a schema that is
         none.
         """
+        known = gate, repr(value)
+        if known in self._sound:
+            return []
         try:
             errors = list(self._validator(gate).iter_errors(value))
+            if not errors:
+                self._sound.add(known)
             return list(dict.fromkeys(_explain(errors, gate.name)))
         except Exception as error:
             why = f"{type(error).__name__}: {shorten(str(error), 200)}"
