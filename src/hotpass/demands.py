@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from hotpass.decimals import as_read, number_text
+from hotpass.decimals import as_read, is_finite, number_text
 from hotpass.durations import duration_text
 
 
@@ -61,8 +61,8 @@ class Demand:
 
     def __post_init__(self) -> None:
         for bound in (self.low, self.high):
-            if bound is not None:
-                as_read(bound)
+            if bound is not None and not is_finite(bound):
+                raise ValueError(f"a bound of {self.subject} is {bound}, which nothing can be compared with")
 
     @property
     def label(self) -> str:
@@ -124,12 +124,15 @@ def _below(high: float | None, high_open: bool, low: float | None, low_open: boo
     """Whether nothing is up to `high` and from `low` on."""
     if high is None or low is None:
         return False
+    # Rounding keeps the order, so what is larger cannot become smaller.
+    if high > low or (high == low and not (high_open or low_open)):
+        return False
     top, bottom = as_read(high), as_read(low)
-    return top < bottom or (top == bottom and (high_open or low_open))
+    return top < bottom or (high_open or low_open)
 
 
 def _tighter(mine: float, mine_open: bool, theirs: float, theirs_open: bool, *, up: bool) -> bool:
-    one, other = as_read(mine), as_read(theirs)
+    one, other = (mine, theirs) if mine == theirs else (as_read(mine), as_read(theirs))
     if one == other:
         return mine_open or not theirs_open
     return one > other if up else one < other

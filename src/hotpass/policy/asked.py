@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import count
 from typing import NamedTuple
 
 from hotpass.demands import Demand
@@ -19,6 +20,8 @@ class Asked(NamedTuple):
     policy: Policy
     promotion: PromotionEntry | None
     demands: tuple[Demand, ...]
+    #: Its number among all entries, in the order of the files.
+    order: int
 
     @property
     def blocks(self) -> bool:
@@ -60,21 +63,24 @@ def place_of(where: str) -> tuple[str, int, int]:
     return (path, int(place[0]), int(place[1])) if len(place) == 2 else (where, 0, 0)
 
 
-def asked_of(policies: Iterable[Policy], warnings: list[Problem]) -> Iterator[Asked]:
-    """Every gate entry of `policies`, in the order of the files. A gate that cannot say what it demands is
-    noted in `warnings` and stands without demands.
+def asked_of(policies: Iterable[Policy], warnings: list[Problem]) -> list[list[Asked]]:
+    """Every gate entry of each of `policies`, in the order of the files. A gate that cannot say what it
+    demands is noted in `warnings` and stands without demands.
     """
+    order = count()
+    found = []
     for policy in policies:
-        for promotion in policy.promotions:
-            for entry in promotion.gates:
-                yield _asked(entry, policy, promotion, warnings)
-        for entry in policy.rollback or ():
-            yield _asked(entry, policy, None, warnings)
+        entries: list[tuple[PromotionEntry | None, GateEntry]] = [
+            (promotion, entry) for promotion in policy.promotions for entry in promotion.gates
+        ]
+        entries += [(None, entry) for entry in policy.rollback or ()]
+        found.append(
+            [Asked(entry, policy, way, _demands(entry, warnings), next(order)) for way, entry in entries]
+        )
+    return found
 
 
-def _asked(
-    entry: GateEntry, policy: Policy, promotion: PromotionEntry | None, warnings: list[Problem]
-) -> Asked:
+def _demands(entry: GateEntry, warnings: list[Problem]) -> tuple[Demand, ...]:
     try:
         demands = tuple(entry.gate.demands())
         wrong = next((one for one in demands if not isinstance(one, Demand)), None)
@@ -82,9 +88,9 @@ def _asked(
             raise TypeError(f"{wrong!r} is not a Demand")
     except (Exception, SystemExit) as error:
         # A plugin's code ran. That lint cannot reason about it makes no policy wrong.
-        asked = Asked(entry, policy, promotion, ())
         why = shorten(f"{type(error).__name__}: {error}", 200)
-        remedy = f"Tell the author of {entry.gate_name}: its demands() must return Demand values."
-        warnings.append(asked.warn("gate-broke", f"cannot say what it demands: {why}", remedy))
-        return asked
-    return Asked(entry, policy, promotion, demands)
+        message = f"{entry.gate_name} cannot say what it demands: {why}"
+        remedy = "Tell its author: demands() must return Demand values."
+        warnings.append(warning_at(entry.where, "gate-broke", message, remedy))
+        return ()
+    return demands

@@ -5,6 +5,7 @@ character, and everything else is itself, as in `Policy.covers`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 _WILD = "*?"
@@ -53,8 +54,19 @@ def patterns_overlap(one: str, other: str) -> bool:
 
 def covered(some: Sequence[str], others: Sequence[str]) -> bool:
     """Whether every name that fits one of `some` certainly fits one of `others`."""
-    known = set(others)
-    return all(pattern in known or _covered(pattern, tuple(others)) for pattern in some)
+    known, these = set(others), tuple(others)
+    return all(
+        pattern in known or (_may_cover(pattern, these) and _covered(pattern, these)) for pattern in some
+    )
+
+
+def _may_cover(pattern: str, others: Sequence[str]) -> bool:
+    """Whether two names that fit `pattern` fit one of the others: most often the answer is no."""
+    plain = pattern.replace("?", "\0")
+    return all(
+        any(fnmatchcase(name, other) for other in others)
+        for name in (plain.replace("*", ""), plain.replace("*", "\0\0\0"))
+    )
 
 
 @lru_cache(maxsize=10_000)

@@ -1,127 +1,76 @@
-"""Warnings about two gates of the same promotion: they contradict each other, or one asks for nothing new."""
+"""Warnings about two gates of the same promotion of one policy: they contradict each other, or one of them
+asks for nothing new.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import NamedTuple
 
 from hotpass.demands import Demand, disjoint, implies
 from hotpass.errors import Problem
-from hotpass.policy.asked import Asked, place_of
-from hotpass.policy.globs import covered, neighbours, overlap
-from hotpass.policy.model import Policy
+from hotpass.policy.asked import Asked
 from hotpass.stages import ModelStage
-
-#: Of a policy that overlaps with more, these many are looked at; and of many demands on one fact, the
-#: tightest.
-_MOST_NEIGHBOURS = 100
-_MOST_DEMANDS = 25
 
 #: Stages from which a version may go by a promotion without `from`.
 _FROM_ANY = frozenset({ModelStage.NONE, ModelStage.STAGING, ModelStage.ARCHIVED})
+_REMEDY = "Take it out, or ask for more."
 
 
-class _Item(NamedTuple):
-    asked: Asked
-    demand: Demand
-    group: int
-
-
-def within(asked: Sequence[Asked]) -> Iterator[Problem]:
+def pair_warnings(asked: Sequence[Asked]) -> Iterator[Problem]:
     """What is wrong between the gates of one policy."""
     by_target: dict[str, list[Asked]] = {}
     for one in asked:
-        by_target.setdefault(_target(one), []).append(one)
+        by_target.setdefault(target_of(one), []).append(one)
     for gates in by_target.values():
-        idle: set[int] = set()  # gates that are said to ask for nothing new: what they ask counts no more
-        for one, other in combinations(gates, 2):
-            if _meet(one, other):
-                yield from _contradiction(one, other)
+        beside = _beside(gates)
         for one in gates:
-            whole, problems = _shadow(one, [other for other in gates if id(other) not in idle], gates)
+            for other in beside[one.order]:
+                if other.order < one.order:
+                    yield from contradiction(one, other)
+        idle: set[int] = set()  # of those that ask for nothing new, what they ask counts no more
+        for one in gates:
+            others = [
+                other
+                for other in beside[one.order]
+                if other.order not in idle and always_with(one, other) and _outlasts(other, one)
+            ]
+            whole, problems = _shadow(one, others) if others else (False, [])
             if whole:
-                idle.add(id(one))
+                idle.add(one.order)
             yield from problems
 
 
-def across(policies: Sequence[Sequence[Asked]]) -> Iterator[Problem]:
-    """What is wrong between gates of several policies that can cover the same model."""
-    groups: dict[tuple[str, ...], int] = {}
-    items: dict[tuple[str, str], dict[int, list[_Item]]] = {}
-    for gates in policies:
-        for asked in gates:
-            group = groups.setdefault(asked.policy.models, len(groups))
-            for demand in asked.demands:
-                fact = _target(asked), _KIN.get(demand.subject.partition(".")[0], demand.subject)
-                items.setdefault(fact, {}).setdefault(group, []).append(_Item(asked, demand, group))
-    patterns = list(groups)
-    beside = neighbours(patterns, _MOST_NEIGHBOURS)
-    for of_fact in items.values():
-        tightest = {group: _tightest(found) for group, found in of_fact.items()}
-        for group, mine in of_fact.items():
-            near = [one for other in (group, *beside[group]) for one in tightest.get(other, ())]
-            for item in mine:
-                yield from _with_others(item, near)
+def _beside(gates: Sequence[Asked]) -> dict[int, list[Asked]]:
+    """For each gate, those of the others that ask about the same fact or are the same gate."""
+    of_fact: dict[str, list[Asked]] = {}
+    for asked in gates:
+        facts = {fact_of(demand) for demand in asked.demands} | {f"gate {asked.entry.gate_name}"}
+        for fact in facts:
+            of_fact.setdefault(fact, []).append(asked)
+    found: dict[int, dict[int, Asked]] = {asked.order: {} for asked in gates}
+    for group in of_fact.values():
+        for one, other in combinations(group, 2):
+            found[one.order][other.order] = other
+            found[other.order][one.order] = one
+    return {order: list(others.values()) for order, others in found.items()}
 
 
-def _with_others(item: _Item, near: Sequence[_Item]) -> Iterator[Problem]:
-    asked = item.asked
-    policy = asked.policy
-    contradicted = shadowed = False
-    for other, demand, _ in near:
-        if other.policy is policy:
-            continue
-        if not contradicted and _order(other) < _order(asked) and _meet(asked, other):
-            found = next(_contradiction(asked, other, (item.demand,), (demand,)), None)
-            if found is not None:
-                contradicted = True
-                yield found
-        if (
-            not shadowed
-            and item.demand.exact
-            and item.demand.limits
-            and demand.subject == item.demand.subject
-            and other.always_blocks
-            and implies(demand, item.demand)
-            and not implies(item.demand, demand)
-            and _always_with(asked, other)
-            and covered(policy.models, other.policy.models)
-        ):
-            shadowed = True
-            yield asked.warn(
-                "shadowed",
-                f"asks for nothing new by {item.demand}: policy {other.policy.name} covers these models too, "
-                f"and {other.there} asks for {demand}",
-                "Take it out, or ask for more.",
-            )
-
-
-def _contradiction(
-    one: Asked, other: Asked, mine: Iterable[Demand] | None = None, theirs: Iterable[Demand] | None = None
-) -> Iterator[Problem]:
-    """That no version can pass both, where that is certain. The later one is warned of."""
-    if not (one.blocks and other.blocks):
+def contradiction(late: Asked, early: Asked, also: str = "") -> Iterator[Problem]:
+    """That no version can pass both, where that is certain; `late` is warned of."""
+    if not (late.blocks and early.blocks and _meet(late, early)):
         return
-    late, early = (one, other) if _order(one) > _order(other) else (other, one)
-    if late is not one:
-        mine, theirs = theirs, mine
-    for demand in late.demands if mine is None else mine:
-        for against in early.demands if theirs is None else theirs:
-            if not _cannot_both(demand, against):
-                continue
-            common = _common(late.policy, early.policy)
-            yield late.warn(
-                "contradicts",
-                f"contradicts {early.there}: no version has both {demand} and {against}{common}",
-                "Change one of the two, or take it out.",
-            )
-            return
+    for demand in late.demands:
+        for other in early.demands:
+            if cannot_both(demand, other):
+                message = f"contradicts {early.there}: no version has both {demand} and {other}{also}"
+                yield late.warn("contradicts", message, "Change one of the two, or take it out.")
+                return
 
 
-def _cannot_both(demand: Demand, other: Demand) -> bool:
+def cannot_both(demand: Demand, other: Demand) -> bool:
+    """Whether certainly no version is as both demand, though one may be as either."""
     if demand.subject == other.subject:
-        # A demand that nothing meets is warned of by itself.
         return disjoint(demand, other) and not disjoint(demand, demand) and not disjoint(other, other)
     # A version cannot have been in a stage before its run began.
     stay, age = (demand, other) if other.subject == "age" else (other, demand)
@@ -130,32 +79,23 @@ def _cannot_both(demand: Demand, other: Demand) -> bool:
     return False
 
 
-def _shadow(asked: Asked, others: Iterable[Asked], gates: Sequence[Asked]) -> tuple[bool, list[Problem]]:
-    """That `asked` asks for nothing that another gate of the same policy does not; whether that is so of the
-    whole gate, and the warnings.
-    """
-    place = gates.index(asked)
-    strict = [
-        other
-        for other in others
-        if other is not asked and _always_with(asked, other) and _outlasts(other, asked)
-    ]
-    for other in strict:
-        if _same(asked, other) and (gates.index(other) < place or not _outlasts(asked, other)):
-            message = f"asks for the same as {other.there}"
-            return True, [asked.warn("shadowed", message, "Keep one of the two.")]
-    for other in strict:
-        if _asks_for_all(other, asked) and not (
-            _asks_for_all(asked, other) and _outlasts(asked, other) and gates.index(other) > place
-        ):
+def _shadow(asked: Asked, others: Sequence[Asked]) -> tuple[bool, list[Problem]]:
+    """Whether all that `asked` asks is asked by one of the `others` too, and the warnings."""
+    for other in others:
+        later = other.order > asked.order and _outlasts(asked, other)  # of two alike the later is too much
+        if _same(asked, other) and not later:
+            return True, [
+                asked.warn("shadowed", f"asks for the same as {other.there}", "Keep one of the two.")
+            ]
+        if _asks_for_all(other, asked) and not (later and _asks_for_all(asked, other)):
             message = f"asks for nothing new: {other.there} asks for all of it"
-            return True, [asked.warn("shadowed", message, "Take it out, or ask for more.")]
-    found: list[Problem] = []
+            return True, [asked.warn("shadowed", message, _REMEDY)]
+    found = []
     for demand in asked.demands:
-        by = _asked_by(demand, asked, place, strict, gates) if demand.exact and demand.limits else None
+        by = _asked_by(demand, asked, others) if demand.exact and demand.limits else None
         if by is not None:
             message = f"asks for nothing new by {demand}: {by[0].there} asks for {by[1]}"
-            found.append(asked.warn("shadowed", message, "Take it out, or ask for more."))
+            found.append(asked.warn("shadowed", message, _REMEDY))
     return False, found
 
 
@@ -167,23 +107,20 @@ def _asks_for_all(one: Asked, other: Asked) -> bool:
     )
 
 
-def _asked_by(
-    demand: Demand, asked: Asked, place: int, others: Iterable[Asked], gates: Sequence[Asked]
-) -> tuple[Asked, Demand] | None:
+def _asked_by(demand: Demand, asked: Asked, others: Sequence[Asked]) -> tuple[Asked, Demand] | None:
     """Which other gate asks for as much as `demand`, and by which of its own."""
     for other in others:
         for theirs in other.demands:
             if theirs.subject != demand.subject or not implies(theirs, demand):
                 continue
-            # Of two that ask for the same, the later one is too much.
             equal = theirs.exact and implies(demand, theirs) and _outlasts(asked, other)
-            if not (equal and gates.index(other) > place):
+            if not (equal and other.order > asked.order):
                 return other, theirs
     return None
 
 
 def _outlasts(one: Asked, other: Asked) -> bool:
-    """Whether `one` still stands wherever `other` does."""
+    """Whether `one` still stands wherever `other` does: who overrides it could override the other."""
     return one.always_blocks or (
         one.entry.enforcement is other.entry.enforcement and one.entry.by == other.entry.by
     )
@@ -194,7 +131,7 @@ def _same(one: Asked, other: Asked) -> bool:
 
 
 def _meet(one: Asked, other: Asked) -> bool:
-    """Whether both are asked of some version that is on the same way."""
+    """Whether both are asked of some version on its way."""
     mine, theirs = one.from_stage, other.from_stage
     if mine is None or theirs is None:
         stage = theirs if mine is None else mine
@@ -202,38 +139,19 @@ def _meet(one: Asked, other: Asked) -> bool:
     return mine == theirs
 
 
-def _always_with(one: Asked, other: Asked) -> bool:
-    """Whether `other` is asked wherever `one` is, or the promotion is denied."""
+def always_with(one: Asked, other: Asked) -> bool:
+    """Whether wherever `one` is asked, `other` is asked too or the promotion is denied."""
     if one.from_stage == other.from_stage:
         return True
     # Within one policy, a promotion without `from` is passed over for a version that serves.
     return other.from_stage is None and one.policy is not other.policy and one.from_stage in _FROM_ANY
 
 
-def _target(asked: Asked) -> str:
+def target_of(asked: Asked) -> str:
+    """What gates must have in common to be asked together."""
     return "rollback" if asked.promotion is None else f"to {asked.promotion.to_stage.lower()}"
 
 
-def _order(asked: Asked) -> tuple[str, int, int]:
-    return place_of(asked.entry.where)
-
-
-def _common(one: Policy, other: Policy) -> str:
-    if one is other:
-        return ""
-    both = overlap(one.models, other.models)
-    if both is None:
-        return ""
-    return f"; policy {other.name} covers {both[1]}, and so do models that fit {both[0]}"
-
-
-def _tightest(items: list[_Item]) -> list[_Item]:
-    if len(items) <= 2 * _MOST_DEMANDS:
-        return items
-    low = sorted(items, key=lambda item: -float("inf") if item.demand.low is None else item.demand.low)
-    high = sorted(items, key=lambda item: float("inf") if item.demand.high is None else item.demand.high)
-    return [*low[-_MOST_DEMANDS:], *high[:_MOST_DEMANDS]]
-
-
-#: Facts of different kinds that are compared with each other.
-_KIN = {"age": "time", "stay": "time"}
+def fact_of(demand: Demand) -> str:
+    """What demands must have in common to be compared: their subject; and ages are compared with stays."""
+    return "time" if demand.subject == "age" or demand.subject.startswith("stay.") else demand.subject

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hotpass.errors import Problem
-from hotpass.policy.asked import Asked, asked_of
+from hotpass.policy.asked import asked_of
 from hotpass.policy.bound_warnings import bound_warnings
 from hotpass.policy.loader import Report
 from hotpass.policy.model import Policy
-from hotpass.policy.pair_warnings import across, within
+from hotpass.policy.overlap_warnings import overlap_warnings
+from hotpass.policy.pair_warnings import pair_warnings
 from hotpass.policy.stage_warnings import stage_warnings
 
 
@@ -27,14 +28,12 @@ def with_warnings(report: Report) -> Report:
 def warnings_of(policies: Sequence[Policy]) -> tuple[Problem, ...]:
     """The warnings about `policies`, in the order of the files."""
     found: list[Problem] = []
-    each: list[Sequence[Asked]] = []
-    for policy in policies:
-        gates = list(asked_of([policy], found))
-        each.append(gates)
+    each = asked_of(policies, found)
+    for policy, gates in zip(policies, each, strict=True):
         found.extend(stage_warnings(policy))
         for asked in gates:
             found.extend(bound_warnings(asked))
-        found.extend(within(gates))
+        found.extend(pair_warnings(gates))
     if len(each) > 1:
-        found.extend(across(each))
+        found.extend(overlap_warnings(each))
     return tuple(sorted(set(found)))
