@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from hotpass.excusing import NO_OVERRIDE, Override
 from hotpass.policy.model import GateEntry, Policy
 from hotpass.verdicts import Decision, Outcome, Verdict
 
@@ -54,6 +55,7 @@ class Case:
     expected: Expected
     #: The gates that this move calls for.
     entries: tuple[GateEntry, ...] = ()
+    override: Override = NO_OVERRIDE
 
 
 @dataclass(frozen=True, slots=True)

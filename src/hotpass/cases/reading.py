@@ -12,6 +12,7 @@ from hotpass.cases.model import NOT_COVERED, Case, Expected, Place
 from hotpass.cases.values import Values
 from hotpass.engine import plan_of
 from hotpass.errors import CallError, Problem
+from hotpass.excusing import NO_OVERRIDE, Override, check_override
 from hotpass.policy.compose import Limits, parse
 from hotpass.policy.desk import Desk, Field
 from hotpass.policy.model import GateEntry, Policy, PolicySet
@@ -129,15 +130,23 @@ def _case(given: Map, full: Node, path: str, policies: PolicySet | None, desk: D
     model = str(read.get("model") or name_covered_by(policy))
     arguments["model"] = model
     arguments.setdefault("stage", _origin(policy, read["to"], bool(read.get("rollback"))))
+    override = Override(
+        read.get("overrides", ()), read.get("requester", NO_OVERRIDE.actor), f"in the case {name!r}"
+    )
+    at: Node = given
     try:
         entries = plan_of(policies, candidate(**arguments)).entries if policy.covers(model) else ()
+        if override.gates and entries:
+            at = fields["overrides"][1]
+            check_override(entries, override)
     except CallError as error:
-        desk.note(given, str(error))
+        desk.note(at, str(error))
         return None
     _check_verdicts(expected, entries, arguments, policy.covers(model), desk)
     return Case(
-        name.strip(), path, Place(given.line, given.column), model, values.now, arguments, expected, entries
-    )
+        name.strip(), path, Place(given.line, given.column), model, values.now, arguments, expected, entries,
+        override,
+    )  # fmt: skip
 
 
 def _arguments(fields: Mapping[str, Field], read: Mapping[str, Any], values: Values) -> dict[str, Any]:

@@ -48,9 +48,10 @@ cases:
 ```
 
 A case is laid over the defaults mapping by mapping; lists are replaced. It is judged by the policy beside it
-alone, other policies of the same model and vetoes of plugins left out. Of each gate one wants to see a case
-that it lets pass and one that it does not: the command says where that is missing. `--require-cases` fails
-where no case is about a promotion or the rollback, `--require-coverage` where a gate was not seen both ways.
+alone, other policies of the same model, waivers and vetoes of plugins left out. Of each gate one wants to see
+a case that it lets pass and one that it does not: the command says where that is missing. `--require-cases`
+fails where no case is about a promotion or the rollback, `--require-coverage` where a gate was not seen both
+ways.
 
 Times are `25h ago`, `now`, `in 2h` (all counted from the case's `now`), or have a zone:
 `2026-01-15T12:00:00Z`. A name alone is that of somebody who has authenticated, and

@@ -1,5 +1,5 @@
 """Runs cases: each candidate is judged by its policy, and what the policy says is compared with what the case
-expects. No registry takes part, nor does a veto of a plugin: a case is about its policy alone.
+expects. No registry takes part, nor does a waiver or a veto of a plugin: a case is about its policy alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def run_case(case: Case, policies: PolicySet | Policy) -> Result:
     decision, broke = None, ""
     if policies.policies[0].covers(case.model):
         try:
-            decision = evaluate(policies, candidate(**case.arguments), case.now)
+            decision = evaluate(policies, candidate(**case.arguments), case.now, override=case.override)
         except HotpassError as error:  # a gate that asks for what cannot be had
             broke = f"{type(error).__name__}: {error}"
     found = differences(case, policies.policies[0], decision, broke)
