@@ -32,7 +32,6 @@ _DEFAULTS = {
     "safe.bareRepository": "explicit",
     "protocol.ext.allow": "never",
     "fetch.recurseSubmodules": "false",
-    "fetch.fsckObjects": "true",
     "gc.auto": "0",
     "maintenance.auto": "false",
 }
@@ -42,6 +41,10 @@ _KEPT = re.compile(
     "GIT_(EXEC_PATH|SSH|SSH_COMMAND|SSL_CAINFO|SSL_CAPATH|HTTP_PROXY_AUTHMETHOD|ASKPASS|CONFIG_COUNT|"
     "CONFIG_KEY_[0-9]+|CONFIG_VALUE_[0-9]+|CONFIG_GLOBAL|CONFIG_SYSTEM|CONFIG_NOSYSTEM|CEILING_DIRECTORIES|"
     "DISCOVERY_ACROSS_FILESYSTEM|PROTOCOL_FROM_USER)"
+)
+#: What git adds to other errors.
+_NO_NEWS = re.compile(
+    "Could not read from remote repos|Please make sure you have the|and the repository exist"
 )
 _FULL_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _NO_REV = re.compile(r"[\x00-\x20\x7f:?*\[\\]|\{/|\.\.")
@@ -71,7 +74,8 @@ def git(
 def said(stderr: bytes) -> str:
     """What git wrote to stderr, safe to print: passwords masked, at most a few lines."""
     text = printable(stderr.decode("utf-8", "replace")).strip()
-    lines = [re.sub("^(fatal|error|remote): ?", "", line) for line in text.splitlines() if line.strip()]
+    lines = [re.sub("^(fatal|error|remote): ?", "", line).strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not _NO_NEWS.match(line)]
     return mask("; ".join(lines[:6])) or "it failed and did not say why"
 
 

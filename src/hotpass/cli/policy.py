@@ -14,6 +14,7 @@ from hotpass.cli.options import (
     JsonOption,
     OutputOption,
     PluginsOption,
+    PoliciesFromOption,
     PoliciesOption,
     place,
 )
@@ -78,6 +79,7 @@ def cases(
         ),
     ] = False,
     plugins: PluginsOption = None,
+    policies_from: PoliciesFromOption = None,
     form: FormatOption = None,
     file: OutputOption = None,
     as_json: JsonOption = False,
@@ -93,7 +95,7 @@ def cases(
     from hotpass.cli.reporting import Reporting
 
     reporting = Reporting.of(COMMAND, form, file, as_json=as_json)
-    wanted = Wanted(require_cases, require_coverage, select)
+    wanted = Wanted(require_cases, require_coverage, select, policies_from)
     raise typer.Exit(run_cases(paths or (), plugins or (), reporting=reporting, wanted=wanted))
 
 
@@ -102,6 +104,32 @@ class Kind(StrEnum):
 
     POLICY = "policy"
     CASES = "cases"
+
+
+@app.command()
+def fetch(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PATHS",
+            parser=place,
+            help="Policy files and folders. Default: where policies are found.",
+            show_default=False,
+        ),
+    ] = None,
+    policies_from: PoliciesFromOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch the shared policies that policies extend from git, so that nothing else needs the network.
+
+    Each goes into the cache under its digest: HOTPASS_CACHE, else the user's cache folder. An entry that
+    lacks its commit or its digest is told what to write.
+
+    Exit code 0 if all are there, 2 if not.
+    """
+    from hotpass.cli.policy_fetch import fetch as run
+
+    raise typer.Exit(run(paths or (), policies_from, as_json=as_json))
 
 
 @app.command()

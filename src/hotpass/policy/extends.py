@@ -183,10 +183,14 @@ def _in_git(extension: InGit, source: Source, note: Callable[..., None]) -> Sour
     if not re.fullmatch(COMMIT, extension.revision):
         note(
             f"the revision {shorten(extension.revision)!r} can come to mean another commit",
-            f"Write all 40 characters of a commit. {_now(extension, source)}",
+            f"Write the id of a commit, all of it. {_now(extension, source)}",
         )
-        return None
-    if not extension.is_pinned:  # which its reading has told
+    if not extension.digest:
+        note(
+            "a shared policy in git needs the key 'digest': no other file is then ever read",
+            "`hotpass policy fetch` says what to write.",
+        )
+    if not extension.is_pinned:
         return None
     try:
         file = cache.file_of(extension.digest)

@@ -47,8 +47,8 @@ class InFolder:
 
 @dataclass(frozen=True, slots=True)
 class InGit:
-    """A file in a git repository. `revision` may be one that can move and `digest` may be missing (""): then
-    it cannot be extended yet, and `hotpass policy fetch` says what to write.
+    """A file in a git repository. `revision` may be one that can move and `digest` may be missing (""): until
+    it is pinned it cannot be extended, and `hotpass policy fetch` says what to write.
     """
 
     url: str
@@ -122,14 +122,10 @@ def _extension(item: Node, desk: Desk) -> Iterator[Extension]:
     path, digest = _path(fields.get("path"), desk), _digest(fields.get("digest"), desk)
     if len(desk.problems) > before or revision is None:
         return
-    found = InGit(url, revision.lower() if re.fullmatch(COMMIT, revision.lower()) else revision, path, digest,
-                  item.line, item.column)  # fmt: skip
-    if not digest:
-        desk.note(
-            item, "a shared policy in git needs the key 'digest': by it nothing else is ever read",
-            "`hotpass policy fetch` says what to write.",
-        )  # fmt: skip
-    yield found
+    full = revision.lower()
+    yield InGit(
+        url, full if re.fullmatch(COMMIT, full) else revision, path, digest, item.line, item.column
+    )  # fmt: skip
 
 
 def _place(field: Field | None, what: str, example: str, desk: Desk) -> str:

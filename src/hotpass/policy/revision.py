@@ -32,6 +32,9 @@ from hotpass.policy.discovery import (
     plugin_folders,
     policy_places,
 )
+from hotpass.policy.extends import file_in_folder
+from hotpass.policy.extensions import InFolder, extensions_in
+from hotpass.policy.loader import content_of, policy_files
 
 if TYPE_CHECKING:
     import pluggy
@@ -47,10 +50,11 @@ MOST_FILES, MOST_BYTES, LARGEST = 10_000, 128 * 1024 * 1024, 32 * 1024 * 1024
 
 
 class Revision(NamedTuple):
-    """What a call named, and the full id of the commit that this is."""
+    """What a call named, the full id of the commit that this is, and the root of the work tree."""
 
     name: str
     commit: str
+    root: Path
 
     def __str__(self) -> str:
         short = self.commit[:SHORT]
@@ -87,11 +91,13 @@ def materialized(
     plugins: Place | Sequence[Place] | None = None,
     *,
     judging: bool = False,
+    with_plugins: bool = True,
 ) -> Iterator[Rules]:
     """The rules at the revision `rev`, or those on disk where it is None.
 
     With `judging`, HOTPASS_POLICIES_FROM counts: commands that judge models are `judging`, and those whose
-    subject is the policy files themselves (lint, test, explain) are not. Raises CallError for a revision that
+    subject is the policy files themselves (lint, test, explain) are not. Without `with_plugins`, no plugin
+    folder is looked for. Raises CallError for a revision that
     does not exist or is ambiguous, for one that contradicts the variable, and for places outside the
     repository; PolicyError for what is wrong with the places.
     """
@@ -99,7 +105,8 @@ def materialized(
     wanted = rev if rev is not None else named
     policies, plugins = policies or None, plugins or None
     if wanted is None:
-        yield Rules(policy_places(policies, cli=True), plugin_folders(plugins))
+        folders = plugin_folders(plugins) if with_plugins else ()
+        yield Rules(policy_places(policies, cli=True), folders)
         return
     repository = repository_of(_here())
     commit = commit_of(wanted, repository.root)
@@ -111,8 +118,8 @@ def materialized(
         )
     with new_copy(commit) as root:
         with Objects(repository.root) as objects:
-            copy = _Copy(repository, Revision(wanted, commit), objects, root)
-            rules = copy.rules(policies, plugins)
+            copy = _Copy(repository, Revision(wanted, commit, repository.root), objects, root)
+            rules = copy.rules(policies, plugins, with_plugins=with_plugins)
         yield rules
 
 
@@ -136,7 +143,11 @@ class _Copy:
         self._files = self._bytes = 0
 
     def rules(
-        self, policies: Place | Sequence[Place] | None, plugins: Place | Sequence[Place] | None
+        self,
+        policies: Place | Sequence[Place] | None,
+        plugins: Place | Sequence[Place] | None,
+        *,
+        with_plugins: bool,
     ) -> Rules:
         places = self._places(policies, "policies")
         if not places.configured:
@@ -149,9 +160,10 @@ class _Copy:
                     "pyproject.toml.",
                 )])  # fmt: skip
             places = Places((self._root / default,), f"./{CLI_DEFAULT}", configured=True)
-        folders = self._places(plugins, "plugins").paths
+        folders = self._places(plugins, "plugins").paths if with_plugins else ()
         for path in (*places.paths, *folders):
             self.take(self._path_of(path))
+        self._take_extended(places.paths)
         source = f"{places.source} at {self._revision}"
         return Rules(places._replace(source=source), folders, self._revision)
 
@@ -209,6 +221,22 @@ class _Copy:
                 return None
             found = entry
         return found
+
+    def _take_extended(self, places: Sequence[Path]) -> None:
+        """What the policies extend from folders of the repository. Of what is not there, reading tells."""
+        waiting = policy_files(places)
+        seen = set(waiting)
+        while waiting:
+            file = waiting.pop()
+            for extension in extensions_in(content_of(file, []) or b"", str(file)):
+                found = file_in_folder(extension, file) if isinstance(extension, InFolder) else None
+                inner = None if found is None else in_copy(found)
+                if found is None or inner is None or inner.root != self._root or found in seen:
+                    continue
+                seen.add(found)
+                if self._entry(inner.path) is not None:
+                    self.take(inner.path)
+                    waiting.append(found)
 
     def take(self, path: PurePosixPath) -> None:
         """Puts the file or folder at `path` into the copy, once. Raises CallError where there is none, and
