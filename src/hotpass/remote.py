@@ -99,6 +99,8 @@ class Remote:
             body |= {"version": request.version, "to": request.to_stage}
             body |= {} if request.archive_existing is None else {"archive_existing": request.archive_existing}
             body |= {} if check else {"reason": request.reason}
+        if request.overrides:
+            body["overrides"] = list(request.overrides)
         answer = self._ask("POST", route, body, key=None if check else request.request_id)
         if answer is None:
             return None
@@ -129,12 +131,28 @@ class Remote:
         if self._local.policies and not self._told:
             self._told = True
             here = {policy.digest for policy in self._local.covering(decision.identity.model)}
-            if here == {ref.digest for ref in decision.policies}:
-                return  # they are the same files
+            if here == {ref.digest for ref in decision.policies}:  # they are the same files
+                self._say_which_waivers_are_ignored(decision)
+                return
             theirs = ", ".join(ref.name for ref in decision.policies) or "none of them covers this model"
             self._notify(
                 f"the guard at {masked(self.uri)} decides by its own policies ({theirs}); "
                 f"those of {self._local.source or 'the call'} are ignored"
+            )
+
+    def _say_which_waivers_are_ignored(self, decision: Decision) -> None:
+        """Waivers that the guard does not have help nobody here, and somebody may wonder why."""
+        of_version = [
+            waiver
+            for waiver in self._local.waivers_of(decision.identity.model)
+            if waiver.is_about(decision.identity, decision.to_stage)
+        ]
+        used = {judgement.excuse.digest for judgement in decision.excused if judgement.excuse}
+        ignored = [waiver.name for waiver in of_version if waiver.digest not in used]
+        if ignored and decision.blocking:
+            self._notify(
+                f"the guard at {masked(self.uri)} decides by its own waivers; of those here it did not use "
+                f"{', '.join(ignored)}"
             )
 
     def _ask(

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hotpass.cli import output
-from hotpass.cli.next_steps import Given, after_check, after_promotion
+from hotpass.cli.next_steps import WHY_OVERRIDDEN, Given, after_check, after_promotion
 from hotpass.cli.options import (
     FormatOption,
     JsonOption,
     ModelArgument,
     OutputOption,
+    OverrideOption,
     PluginsOption,
     PoliciesFromOption,
     PoliciesOption,
@@ -60,6 +61,7 @@ def check(
     model: ModelArgument,
     version: VersionArgument,
     to: ToOption,
+    override: OverrideOption = None,
     archive_existing: ArchiveOption = None,
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
@@ -79,8 +81,10 @@ def check(
     given = Given(policies, plugins, registry_uri, tracking_uri, policies_from=policies_from)
     reporting = Reporting.of("check", form, file, as_json=as_json)
     with reporting, given.opened(to, version) as (session, stage):
-        decision = session.check(model, version, stage, archive_existing=archive_existing)
-        words = _promote_words(decision, archive_existing)
+        decision = session.check(
+            model, version, stage, archive_existing=archive_existing, overrides=override or ()
+        )
+        words = _promote_words(decision, archive_existing, override)
         return _show_checked(session, decision, given, reporting, words)
 
 
@@ -89,6 +93,7 @@ def promote(
     version: VersionArgument,
     to: ToOption,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.", show_default=False)] = "",
+    override: OverrideOption = None,
     archive_existing: ArchiveOption = None,
     dry_run: DryRunOption = False,
     policies: PoliciesOption = None,
@@ -108,16 +113,25 @@ def promote(
     3 where it is not time yet.
     """
     given = Given(policies, plugins, registry_uri, tracking_uri, reason, policies_from)
+    if override and not reason.strip() and not dry_run:
+        words = ["promote", model, version, "--to", to, *_overrides(override)]
+        example = replace(given, reason=WHY_OVERRIDDEN).command(*words)
+        raise CallError(f"an override needs a reason, for the record: {example}")
     reporting = Reporting.of("promote", form, file, as_json=as_json)
     with reporting, given.opened(to, version) as (session, stage):
         if dry_run:
-            decision = session.check(model, version, stage, archive_existing=archive_existing)
-            words = _promote_words(decision, archive_existing)
+            decision = session.check(
+                model, version, stage, archive_existing=archive_existing, overrides=override or ()
+            )
+            words = _promote_words(decision, archive_existing, override)
             return _show_checked(session, decision, given, reporting, words)
         return _carry_out(
             session, given, reporting,
-            lambda: session.promote(model, version, stage, archive_existing=archive_existing, reason=reason),
-            lambda decision: _promote_words(decision, archive_existing),
+            lambda: session.promote(
+                model, version, stage, archive_existing=archive_existing, reason=reason,
+                overrides=override or (),
+            ),
+            lambda decision: _promote_words(decision, archive_existing, override),
         )  # fmt: skip
 
 
@@ -137,6 +151,7 @@ def rollback(
     stage: Annotated[
         str, typer.Option("--stage", metavar="STAGE", help="The stage to put it back in.")
     ] = "Production",
+    override: OverrideOption = None,
     dry_run: DryRunOption = False,
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
@@ -161,16 +176,21 @@ def rollback(
 
         def words(decision: Decision) -> Sequence[str]:
             there = [] if to_stage == ModelStage.PRODUCTION else ["--stage", to_stage]
-            return ["rollback", model, "--to-version", str(decision.identity.version), *there]
+            version = str(decision.identity.version)
+            return ["rollback", model, "--to-version", version, *there, *_overrides(override)]
 
         if dry_run:
             decision = session.rollback(
-                model, reason=reason, to_version=to_version, stage=to_stage, dry_run=True
-            )
+                model, reason=reason, to_version=to_version, stage=to_stage, dry_run=True,
+                overrides=override or (),
+            )  # fmt: skip
             return _show_checked(session, decision, given, reporting, words(decision))
         return _carry_out(
             session, given, reporting,
-            lambda: session.rollback(model, reason=reason, to_version=to_version, stage=to_stage), words,
+            lambda: session.rollback(
+                model, reason=reason, to_version=to_version, stage=to_stage, overrides=override or ()
+            ),
+            words,
         )  # fmt: skip
 
 
@@ -210,12 +230,18 @@ def adopt(
     return 0
 
 
-def _promote_words(decision: Decision, archive_existing: bool | None) -> list[str]:
+def _overrides(gates: Sequence[str] | None) -> list[str]:
+    return [word for gate in gates or () for word in ("--override", gate)]
+
+
+def _promote_words(
+    decision: Decision, archive_existing: bool | None, override: Sequence[str] | None
+) -> list[str]:
     identity = decision.identity
     words = ["promote", identity.model, str(identity.version), "--to", decision.to_stage]
     if archive_existing is not None:
         words.append("--archive-existing" if archive_existing else "--no-archive-existing")
-    return words
+    return [*words, *_overrides(override)]
 
 
 def _show_checked(

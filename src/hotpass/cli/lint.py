@@ -132,14 +132,7 @@ def _as_json(found: Reading) -> dict[str, Any]:
             }
             for policy in found.policies
         ],
-        "waivers": [
-            {
-                "name": waiver.name, "path": waiver.path, "digest": waiver.digest, "policy": waiver.policy,
-                "gate": waiver.gate, "model": waiver.model, "versions": sorted(waiver.versions),
-                "to": waiver.to_stage, "granted_by": waiver.granted_by, "expires": waiver.expires.isoformat(),
-            }
-            for waiver in found.waivers
-        ],
+        "waivers": [waiver.as_json() for waiver in found.waivers],
         "problems": output.problems_as_json(found.problems),
         "warnings": output.problems_as_json(found.warnings),
     }  # fmt: skip

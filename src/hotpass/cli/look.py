@@ -73,7 +73,7 @@ def history(
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many at most.")] = 20,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Also what spoke against each that was not allowed.")
+        bool, typer.Option("--verbose", "-v", help="Also what spoke against each, and what was let pass.")
     ] = False,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
@@ -206,7 +206,7 @@ def _approved(held: Held, stage: str) -> str:
 
 
 def _show_history(entries: Sequence[Entry], verbose: bool) -> None:
-    from hotpass.cli.overview import against
+    from hotpass.cli.overview import against, excused
 
     rows = [tuple(shown(cell) for cell in _row(entry)) for entry in entries]
     if sys.stdout.isatty() and not verbose:
@@ -228,7 +228,8 @@ def _show_history(entries: Sequence[Entry], verbose: bool) -> None:
             f"{cell:<{width}}" for cell, width in zip((when, what, outcome, who), widths, strict=True)
         )
         output.say(f"{cells}  [{record}]" + (f"  {reason}" if reason else ""))
-        for line in against(entry.record.body) if verbose else ():
+        body = entry.record.body
+        for line in [*against(body), *(said for _, said in excused(body))] if verbose else ():
             output.say(f"    - {shown(line)}")
 
 
@@ -247,6 +248,8 @@ def _row(entry: Entry) -> tuple[str, str, str, str, str, str]:
 
 
 def _what(entry: Entry) -> str:
+    from hotpass.cli.overview import excused
+
     body, kind = entry.record.body, entry.record.kind
     if kind is Kind.OBSERVATION:
         of = f"v{body['version']}  " if body.get("version") is not None else ""
@@ -261,7 +264,9 @@ def _what(entry: Entry) -> str:
     if "from" not in body:
         return f"v{body['version']}  put back in {body['to']} after a write that came too late"
     words = f"v{body['version']}  {body['from']} -> {body['to']}"
-    return f"{words} (rollback)" if body.get("rollback") else words
+    more = ["rollback"] if body.get("rollback") else []
+    more += [short for short, _ in excused(body)]
+    return f"{words} ({', '.join(more)})" if more else words
 
 
 def _outcome(entry: Entry) -> str:

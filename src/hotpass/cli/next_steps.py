@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 
 from hotpass.cli.sessions import open_to_judge
 from hotpass.cli.show_decision import when_it_passes, why_not
+from hotpass.policy.words import listed
 from hotpass.registry.calls import masked
 from hotpass.stages import RESTING, ModelStage
-from hotpass.verdicts import Decision, Outcome
+from hotpass.verdicts import EXCUSABLE, Decision, Outcome, outcome_of
 
 if TYPE_CHECKING:
     from hotpass.api import Session
+
+
+#: Stands for a reason that nobody has given yet.
+WHY_OVERRIDDEN = "why it may pass all the same"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,9 @@ class Given:
         for option, uri in (("--registry-uri", self.registry_uri), ("--tracking-uri", self.tracking_uri)):
             if uri:
                 parts += [option, masked(uri)]
-        if self.reason and words[0] in ("approve", "promote", "rollback", "withdraw"):
-            parts += ["--reason", self.reason]
+        reason = self.reason or (WHY_OVERRIDDEN if "--override" in words else "")
+        if reason and words[0] in ("approve", "promote", "rollback", "withdraw"):
+            parts += ["--reason", reason]
         return shlex.join(parts)
 
 
@@ -70,7 +76,7 @@ def after_check(
     """For a decision that was only asked for; `words` are those of the command that would carry it out."""
     if decision.allowed:
         steps = [] if decision.already_there else [f"Next: {given.command(*words)}"]
-        return "Would be allowed. Nothing was written.", steps
+        return f"Would be allowed{_excused(decision)}. Nothing was written.", steps
     return _refusal(session, decision, given, words, "Nothing was written.")
 
 
@@ -85,22 +91,26 @@ def after_promotion(
         unmoved = "" if decision.overtaken else "Nothing was moved. "
         return _refusal(session, decision, given, words, unmoved + recorded)
     if decision.already_there:
-        return f"Allowed: {model} version {version} is in {decision.to_stage}, as it was. {recorded}", []
+        said = f"Allowed: {model} version {version} is in {decision.to_stage}, as it was"
+        return f"{said}{_excused(decision)}. {recorded}", []
     verb = "Rolled back" if decision.rollback else "Promoted"
     steps = []
     if decision.to_stage == ModelStage.STAGING:
         steps = [f"Next: {given.command('check', model, version, '--to', ModelStage.PRODUCTION)}"]
-    return f"{verb}: {model} version {version} is in {decision.to_stage} now. {recorded}", steps
+    return (
+        f"{verb}: {model} version {version} is in {decision.to_stage} now{_excused(decision)}. {recorded}",
+        steps,
+    )
 
 
 def _refusal(
     session: Session, decision: Decision, given: Given, words: Sequence[str], then: str
 ) -> tuple[str, list[str]]:
-    again = given.command(*words)
+    again, override = given.command(*words), _override(decision, given, words)
     if decision.outcome is Outcome.PENDING:
-        return f"Not yet: {when_it_passes(decision)}. {then}", [f"Then: {again}"]
+        return f"Not yet: {when_it_passes(decision)}. {then}", [f"Then: {again}", *override]
     if decision.outcome is Outcome.INCONCLUSIVE:
-        return f"Inconclusive: {why_not(decision)}. {then}", [f"Next: {again}"]
+        return f"Inconclusive: {why_not(decision)}. {then}", [f"Next: {again}", *override]
     result, model = f"Denied: {why_not(decision)}. {then}", decision.identity.model
     judged = decision.rollback or decision.judgements
     stop = None if judged or decision.to_stage in RESTING else _stage_on_the_way(session, decision)
@@ -108,8 +118,34 @@ def _refusal(
         step = given.command("promote", model, str(decision.identity.version), "--to", stop)
         return result, [f"Next: {step}"]
     if decision.rollback:
-        return result, [f"Next: choose another version from: hotpass history {model}"]
-    return result, [f"Next: mend what is said above, or train a better version; then: {again}"]
+        return result, [f"Next: choose another version from: hotpass history {model}", *override]
+    return result, [f"Next: mend what is said above, or train a better version; then: {again}", *override]
+
+
+def _excused(decision: Decision) -> str:
+    """`, with 1 waived and 2 overridden`; "" where nothing was excused."""
+    counts: dict[str, int] = {}
+    for judgement in decision.excused:
+        verb = judgement.excuse.verb if judgement.excuse else ""
+        counts[verb] = counts.get(verb, 0) + 1
+    said = " and ".join(f"{count} {verb}" for verb, count in counts.items())
+    return f", with {said}" if counts else ""
+
+
+def _override(decision: Decision, given: Given, words: Sequence[str]) -> list[str]:
+    """Who may override what is in the way, and how, where that is all that is in the way."""
+    blocking = decision.blocking
+    if not blocking or decision.overtaken or outcome_of(decision.judgements) is not decision.outcome:
+        return []
+    if any(not j.entry.by or j.result.verdict not in EXCUSABLE for j in blocking):
+        return []
+    who = [name for name in blocking[0].entry.by if all(name in j.entry.by for j in blocking)]
+    gates = list(dict.fromkeys(j.entry.name for j in blocking))
+    if not who:
+        return []
+    asked = [gate for gate in gates if gate not in words]
+    command = given.command(*words, *(word for gate in asked for word in ("--override", gate)))
+    return [f"Or: {listed(who, 'or')} may override {listed(gates)}: {command}"]
 
 
 def _stage_on_the_way(session: Session, decision: Decision) -> str | None:

@@ -112,3 +112,14 @@ KeyFileOption = Annotated[
         help="The guard's key, to prove the seals of its records. Default: HOTPASS_GUARD_KEY_FILE.",
     ),
 ]
+
+OverrideOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--override",
+        metavar="GATE",
+        help="Let an overridable gate pass that has not passed, by the name that the decision shows; may be "
+        "given several times. Only those whom the policy names may, and it takes a --reason.",
+        show_default=False,
+    ),
+]

@@ -18,7 +18,7 @@ from hotpass.ledger.approvals import goes_back_to, standing_approvals
 from hotpass.ledger.reading import current_stay
 from hotpass.ledger.record import Entry, Kind
 from hotpass.stages import RESTING, ModelStage, alias_of
-from hotpass.verdicts import Enforcement, Json, Verdict
+from hotpass.verdicts import Enforcement, Excuse, Json, Verdict
 
 if TYPE_CHECKING:
     from hotpass.api import Session
@@ -229,8 +229,24 @@ def against(body: Mapping[str, Json]) -> list[str]:
     return [*body.get("notes", ()), *body.get("reasons", ())] + [
         f"{judgement['name']} {judgement['verdict']}: {judgement['message']}"
         for judgement in body.get("judgements", ())
-        if judgement["verdict"] != Verdict.PASSED and judgement["enforcement"] != Enforcement.ADVISORY
+        if judgement["verdict"] != Verdict.PASSED
+        and judgement["enforcement"] != Enforcement.ADVISORY
+        and "excuse" not in judgement
     ]
+
+
+def excused(body: Mapping[str, Json]) -> list[tuple[str, str]]:
+    """For each gate that a recorded decision let pass by a waiver or an override: what that comes to in two
+    words, and the whole of it.
+    """
+    found = []
+    for judgement in body.get("judgements", ()):
+        if "excuse" not in judgement:
+            continue
+        excuse, name = Excuse.from_json(judgement["excuse"]), judgement["name"]
+        said = f"{name} {judgement['verdict']}: {judgement['message']}; {excuse.in_words()}"
+        found.append((f"{name} {excuse.verb}", said))
+    return found
 
 
 def _open(entry: Entry) -> OpenRecord:

@@ -22,6 +22,8 @@ SIGNS = {
     Verdict.INCONCLUSIVE: ("?", "yellow"),
     Verdict.ERROR: ("!", "red"),
 }
+#: As SIGNS, for what a waiver or an override let pass.
+EXCUSED = ("~", "yellow")
 #: Columns of a terminal that show every gate's place; fewer show those of gates that have not passed.
 ROOM_FOR_PLACES = 110
 STYLES = {
@@ -57,7 +59,7 @@ def why_not(decision: Decision) -> str:
     """What keeps `decision` from being allowed, in a few words: `2 of 5 gates fail`."""
     asked = [j for j in decision.judgements if j.entry.enforcement is not Enforcement.ADVISORY]
     counts = [
-        (sum(j.result.verdict is verdict for j in asked), words)
+        (sum(j.result.verdict is verdict for j in asked if not j.excused), words)
         for verdict, words in (
             (Verdict.FAILED, "failed"), (Verdict.ERROR, "broke"), (Verdict.INCONCLUSIVE, "inconclusive"),
             (Verdict.PENDING, "pending"),
@@ -96,7 +98,9 @@ def _show(judgements: Sequence[Judgement]) -> None:
     for judgement in judgements:
         message = shown(judgement.result.message)
         place = f"  [{shown(judgement.entry.where)}]" if judgement.entry.where else ""
-        output.say(f"  {judgement.result.verdict:<12}  {_gate(judgement):<{widest}}  {message}{place}")
+        output.say(f"  {_verdict(judgement):<12}  {_gate(judgement):<{widest}}  {message}{place}")
+        if _excuse(judgement):
+            output.say(f"    {shown(_excuse(judgement))}")
         if _hint(judgement):
             output.say(f"    hint: {shown(_hint(judgement))}")
 
@@ -113,16 +117,33 @@ def _table(judgements: Sequence[Judgement], width: int) -> Table:
         table.add_column(title, overflow="fold", no_wrap=title in ("verdict", "where"))
     for judgement in judgements:
         verdict, where = judgement.result.verdict, shown(judgement.entry.where)
-        sign, colour = SIGNS[verdict]
+        sign, colour = SIGNS[verdict] if not judgement.excused else EXCUSED
         says = Text(shown(judgement.result.message))
+        if _excuse(judgement):
+            says.append(f"\n{shown(_excuse(judgement))}", style="bold")
         if _hint(judgement):
             says.append(f"\nhint: {shown(_hint(judgement))}", style="italic")
         if where and not with_places and verdict is not Verdict.PASSED:
             says.append(f"\n{where}", style="dim")
-        word = f"{sign} {verdict}" if with_signs else str(verdict)
+        word = f"{sign} {_verdict(judgement)}" if with_signs else _verdict(judgement)
         cells = [Text(word, style=colour), Text(_gate(judgement)), says]
         table.add_row(*cells, *([Text(where, style="dim")] if with_places else []))
     return table
+
+
+def _verdict(judgement: Judgement) -> str:
+    """The verdict, or what made it count for nothing: `waived`, `overridden`."""
+    excuse = judgement.excuse if judgement.excused else None
+    return excuse.verb if excuse else str(judgement.result.verdict)
+
+
+def _excuse(judgement: Judgement) -> str:
+    """`pending, waived by cleo until …: the fair  [policies/waivers/fair.yaml:1:1]`; "" without."""
+    excuse = judgement.excuse if judgement.excused else None
+    if excuse is None:
+        return ""
+    place = f"  [{excuse.where}]" if excuse.where else ""
+    return f"{judgement.result.verdict}, {excuse.in_words()}{place}"
 
 
 def _gate(judgement: Judgement) -> str:
@@ -131,5 +152,6 @@ def _gate(judgement: Judgement) -> str:
 
 
 def _hint(judgement: Judgement) -> str:
-    """The policy's hint; it helps only where the gate has not passed."""
-    return judgement.entry.hint if judgement.result.verdict is not Verdict.PASSED else ""
+    """The policy's hint; it helps only where the gate has not passed, and is in the way."""
+    waits = judgement.result.verdict is not Verdict.PASSED and not judgement.excused
+    return judgement.entry.hint if waits else ""

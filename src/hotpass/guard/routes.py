@@ -66,8 +66,9 @@ def add_routes(flask_app: Flask, guard: Guard) -> None:
 def _check(call: Call) -> Mapping[str, Json]:
     said = call.said
     decision = call.session().check(
-        call.model, said["version"], said["to"], archive_existing=said.get("archive_existing")
-    )
+        call.model, said["version"], said["to"], archive_existing=said.get("archive_existing"),
+        overrides=said.get("overrides", ()),
+    )  # fmt: skip
     return {"decision": decision.as_json()}
 
 
@@ -75,7 +76,7 @@ def _promote(call: Call) -> Mapping[str, Json]:
     said, session = call.said, _once(call, Kind.DECISION)
     decision = session.promote(
         call.model, said["version"], said["to"], archive_existing=said.get("archive_existing"),
-        reason=said.get("reason", ""), request_id=call.key,
+        reason=said.get("reason", ""), overrides=said.get("overrides", ()), request_id=call.key,
     )  # fmt: skip
     return {"decision": decision.as_json()}
 
@@ -85,7 +86,7 @@ def _rollback(call: Call) -> Mapping[str, Json]:
     decision = session.rollback(
         call.model, reason=said["reason"], to_version=said.get("to_version"),
         stage=said.get("stage", PRODUCTION), dry_run=said.get("dry_run", False),
-        request_id=call.key,
+        overrides=said.get("overrides", ()), request_id=call.key,
     )  # fmt: skip
     return {"decision": decision.as_json()}
 
@@ -125,6 +126,9 @@ def _policies(call: Call) -> Mapping[str, Json]:
     found = policies.policies if "model" not in call.said else policies.covering(call.model)
     return {
         "policies": [policy_as_json(policy) for policy in found],
+        "waivers": [
+            waiver.as_json() for waiver in policies.waivers if call.said.get("model") in (None, waiver.model)
+        ],
         "since": reading.since.isoformat(),
         "problems": reading.problems,
     }
@@ -165,4 +169,5 @@ def _came_to(entry: Entry, call: Call, kind: Kind) -> bool:
         and str(body["to"]).lower() == str(said.get("stage" if rollback else "to", PRODUCTION)).lower()
         and (version in (None, "latest") or int(version) == body["version"])
         and archive in (None, body.get("archive"))
+        and body.get("overrides", []) == said.get("overrides", [])
     )

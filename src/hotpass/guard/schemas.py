@@ -13,7 +13,7 @@ from typing import Any
 
 from hotpass.errors import CallError
 from hotpass.ledger.record import Kind, State
-from hotpass.verdicts import Enforcement, Json, Outcome, Verdict
+from hotpass.verdicts import Enforcement, ExcuseKind, Json, Outcome, Verdict
 from hotpass.wire import KEY_HEADER
 
 #: Bytes of a request's body; longer ones are not read.
@@ -45,6 +45,10 @@ ARCHIVE = {
     "type": ["boolean", "null"],
     "description": "Whether the versions that hold the stage now are archived; null leaves it to the policy.",
 }
+OVERRIDES = {
+    "type": "array", "maxItems": 20, "uniqueItems": True, "items": _text(100, "The name of a gate."),
+    "description": "Overridable gates that the caller lets pass, by the names that a decision shows.",
+}  # fmt: skip
 KEY = {
     "type": "string", "pattern": _KEY_PATTERN,
     "description": "Makes it safe to send a request again: the same key and body get the recorded answer.",
@@ -60,13 +64,16 @@ BODIES: Mapping[str, dict[str, Json]] = {
     route: schema | {"additionalProperties": False}
     for route, schema in {
         "check": _object(
-            {"model": MODEL, "version": VERSION, "to": STAGE, "archive_existing": ARCHIVE},
+            {
+                "model": MODEL, "version": VERSION, "to": STAGE, "archive_existing": ARCHIVE,
+                "overrides": OVERRIDES,
+            },
             ("model", "version", "to"),
         ),
         "promote": _object(
             {
                 "model": MODEL, "version": VERSION, "to": STAGE, "archive_existing": ARCHIVE,
-                "reason": REASON,
+                "reason": REASON, "overrides": OVERRIDES,
             },
             ("model", "version", "to"),
         ),
@@ -76,6 +83,7 @@ BODIES: Mapping[str, dict[str, Json]] = {
                 "reason": REASON | {"minLength": 1},
                 "to_version": {"anyOf": [VERSION, {"type": "null"}]},
                 "stage": STAGE,
+                "overrides": OVERRIDES,
                 "dry_run": {"type": "boolean", "description": "Only say what would be decided."},
             },
             ("model", "reason"),
@@ -121,12 +129,23 @@ IDENTITY = _object(
     },
     ("workspace", "model", "version", "created_at", "artifact_digest"),
 )  # fmt: skip
+EXCUSE = _object(
+    {
+        "kind": {"enum": [str(one) for one in ExcuseKind]}, "by": _ANY_TEXT, "reason": _ANY_TEXT,
+        "authenticated": {"type": "boolean", "description": "Of an override."},
+        "waiver": _ANY_TEXT, "where": _ANY_TEXT, "digest": _DIGEST, "expires": {"type": ["string", "null"]},
+    },
+    ("kind", "by", "reason"),
+    "Why a verdict does not count: a waiver of the guard's own policies, or somebody's override.",
+)  # fmt: skip
 JUDGEMENT = _object(
     {
         "policy": _ANY_TEXT, "gate": _ANY_TEXT, "name": _ANY_TEXT, "where": _ANY_TEXT, "hint": _ANY_TEXT,
         "enforcement": {"enum": [str(one) for one in Enforcement]},
         "verdict": {"enum": [str(one) for one in Verdict]},
         "message": _ANY_TEXT, "evidence": {"type": "object"}, "passes_at": _TIME,
+        "by": {"type": "array", "items": _ANY_TEXT, "description": "Who may override it."},
+        "excuse": EXCUSE,
     },
     ("policy", "gate", "name", "where", "enforcement", "verdict", "message", "evidence"),
 )  # fmt: skip
@@ -183,7 +202,8 @@ def check(route: str, data: Json) -> None:
         # What no name or stage has: control characters (a NUL stops PostgreSQL), and halves of characters.
         problems = [
             f"{name}: it has a character in it that no text has ({ascii(value)[:60]})"
-            for name, value in data.items()
+            for name, values in data.items()
+            for value in (values if isinstance(values, list) else [values])
             if isinstance(value, str) and _unprintable(value, name)
         ]
     if problems:

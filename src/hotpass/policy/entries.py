@@ -198,12 +198,6 @@ def _enforcement(common: Mapping[str, Field], desk: Desk) -> tuple[Enforcement, 
             "an overridable gate must say who may override it",
             "Add `by: [head-of-risk]` beside it.",
         )
-    if enforcement is Enforcement.OVERRIDABLE and field is not None:
-        desk.warn(
-            field[1],
-            "nothing can be overridden yet, so this gate counts as mandatory",
-            "Leave it, to say who may once it can be; or make it mandatory.",
-        )
     if enforcement is not Enforcement.OVERRIDABLE and "by" in common:
         desk.note(
             common["by"][0], f"'by' says who may override, and this gate is {enforcement}",

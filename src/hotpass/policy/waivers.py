@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hotpass.identity import Identity, PolicyRef
+from hotpass.json_values import Json
 
 #: The folder below a policy folder that holds waivers and no policies.
 FOLDER = "waivers"
@@ -46,6 +47,16 @@ class Waiver:
     @property
     def ref(self) -> PolicyRef:
         return PolicyRef(self.name, self.path, self.digest)
+
+    def as_json(self) -> dict[str, Json]:
+        """For what it is, who granted it, and until when."""
+        return {
+            "name": self.name, "policy": self.policy, "gate": self.gate, "workspace": self.workspace,
+            "model": self.model, "versions": sorted(self.versions), "to": self.to_stage,
+            "reason": self.reason, "granted_by": self.granted_by,
+            "granted": self.granted_from.isoformat(), "expires": self.expires.isoformat(),
+            "path": self.path, "digest": self.digest,
+        }  # fmt: skip
 
     def is_about(self, identity: Identity, to_stage: str) -> bool:
         """Whether it names this version and this way, whatever the time."""
