@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from hotpass import adoption, approving, observing
+from hotpass.backtest.reading import Library
 from hotpass.drift.findings import Scan
 from hotpass.drift.scanning import scan
 from hotpass.errors import CallError, NotFound
@@ -314,6 +315,10 @@ class Session:
             return self.registry.model(model).tags
         except NotFound:
             return None
+
+    def library(self) -> Library:
+        """Where a backtest reads: the registry, its runs and its ledger, in pages."""
+        return Library(self.registry, self._ledger_store)
 
     def drift(
         self, model: str | None = None, *, seal: Seal | None = None, files: bool = True

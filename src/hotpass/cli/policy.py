@@ -18,8 +18,10 @@ from hotpass.cli.options import (
     PoliciesOption,
     place,
 )
+from hotpass.cli.policy_backtest import backtest
 
 app = typer.Typer(no_args_is_help=True, help="Check policy files; print their schema and their reference.")
+app.command()(backtest)
 
 WriteOption = Annotated[
     bool, typer.Option("--write", help="Write it into the policy folder instead of printing it.")
