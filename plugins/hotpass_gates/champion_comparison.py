@@ -12,7 +12,7 @@ from hotpass.decimals import as_read, brief_text, is_finite, minus, number_text,
 from hotpass.demands import Demand
 from hotpass.directions import higher_is_better
 from hotpass.gates import Gate, ParameterError
-from hotpass.spoken import metric_words
+from hotpass.spoken import all_of, metric_words
 from hotpass.verdicts import GateResult, Json, Verdict, failed, passed
 from hotpass_gates.logged import fact, measured_on, usable
 
@@ -131,8 +131,10 @@ class ChampionComparison(Gate):
         return GateResult(Verdict.PASSED, "; ".join(remarks), evidence)
 
     def explain(self) -> Sequence[str]:
+        metrics = list(dict.fromkeys(metric_words(one.metric) for one in self._comparisons))
+        are = "are" if len(metrics) > 1 else "is"
         first = (
-            "Where there is no champion yet, it is enough that these metrics are logged."
+            f"Where there is no champion yet, it is enough that {all_of(metrics)} {are} logged."
             if self._allow_first
             else "Where there is no champion yet, nothing passes."
         )

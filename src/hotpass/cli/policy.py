@@ -15,14 +15,14 @@ from hotpass.cli.options import (
     OutputOption,
     PluginsOption,
     PoliciesFromOption,
-    PoliciesFromOption,
     PoliciesOption,
-    named,
     place,
 )
 from hotpass.cli.policy_backtest import backtest
+from hotpass.cli.policy_explain import explain
 
 app = typer.Typer(no_args_is_help=True, help="Check policy files; print their schema and their reference.")
+app.command()(explain)
 app.command()(backtest)
 
 WriteOption = Annotated[
@@ -95,49 +95,13 @@ def cases(
 
     Exit code 0 if all came out as expected, 1 if one did not, 2 if a file is wrong.
     """
-    from hotpass.cli.policy_test import COMMAND, Wanted, run_cases
+    from hotpass.cli.policy_test import Wanted, run_cases
+    from hotpass.cli.policy_test_forms import COMMAND
     from hotpass.cli.reporting import Reporting
 
     reporting = Reporting.of(COMMAND, form, file, as_json=as_json)
     wanted = Wanted(require_cases, require_coverage, select, policies_from)
     raise typer.Exit(run_cases(paths or (), plugins or (), reporting=reporting, wanted=wanted))
-
-
-@app.command()
-def explain(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="PATHS",
-            parser=place,
-            help="Policy files and folders. Default: where policies are found.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", metavar="MODEL", help="Only the policies about this model.", show_default=False,
-            callback=named,
-        ),
-    ] = None,
-    plugins: PluginsOption = None,
-    policies_from: PoliciesFromOption = None,
-    form: Annotated[
-        ExplainForm, typer.Option("--format", help="How to write it.")
-    ] = ExplainForm.TEXT,
-    as_json: JsonOption = False,
-) -> None:
-    """Say in plain sentences what the policies ask for, for people who do not read YAML.
-
-    Exit code 0, or 2 if a policy is wrong.
-    """  # fmt: skip
-    from hotpass.cli.policy_explain import explain_policies
-
-    if as_json and form is ExplainForm.MARKDOWN:
-        raise CallError("--json and --format markdown contradict each other. Leave one out.")
-    chosen = ExplainForm.JSON if as_json else form
-    explain_policies(paths or (), plugins or (), policies_from, chosen, model)
 
 
 class Kind(StrEnum):
