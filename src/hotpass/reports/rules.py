@@ -59,6 +59,34 @@ RULES = {
         "A waiver is for a gate that no policy has there.",
         "It has no effect. The message names the policies and gates that there are.",
     ),
+    "cannot-fail": Rule(
+        "A rule that every model version passes.",
+        "It looks like a check and is none. Ask for more, or take it out.",
+    ),
+    "never-passes": Rule(
+        "A rule that no model version can pass.",
+        "No version gets through this promotion while it stands there.",
+    ),
+    "contradicts": Rule(
+        "Two rules that no model version can pass both.",
+        "All gates of a promotion must pass, and all policies that cover the model. Change one of the two.",
+    ),
+    "shadowed": Rule(
+        "A rule that asks for nothing that another one does not.",
+        "It can be taken out without a difference; most often a bound was meant to be tighter.",
+    ),
+    "unreachable": Rule(
+        "A promotion from a stage that no version gets to.",
+        "The policy has no promotion to that stage, so it denies going there.",
+    ),
+    "production-without-staging": Rule(
+        "A promotion to Production that does not start in Staging.",
+        "The version has not proved itself before it serves.",
+    ),
+    "metric-not-logged": Rule(
+        "A policy asks for a metric that no recent version logged.",
+        "A version without the metric fails. Log it under the name that the policy uses, or mend the name.",
+    ),
     "broken-plugin": Rule(
         "A plugin failed to load or breaks the contract of a gate.",
         "Nothing is judged without all plugins. The message names the plugin: hotpass plugins list.",
