@@ -12,10 +12,11 @@ with hotpass.connect(policies="policies") as session:
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hotpass.guard.core import guard_of
 from hotpass.guard.guard_settings import PREFIX, GuardSettings
@@ -24,8 +25,8 @@ from hotpass.ledger.record import Actor, Entry
 from hotpass.limits import with_time_limit
 from hotpass.plugins import create_manager
 from hotpass.policy.discovery import plugin_folders
-from hotpass.policy.loader import load_policies
 from hotpass.policy.model import PolicySet
+from hotpass.policy.revision import materialized
 from hotpass.registry.calls import check_reachable, masked
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.remote import remote_of
@@ -58,7 +59,8 @@ def connect(
     """Opens a registry with the policies and plugins that judge it.
 
     `policies` is a folder, a file, several of them, or a loaded PolicySet; None looks in HOTPASS_POLICIES and
-    in the nearest pyproject.toml. URIs default to MLflow's own settings; `ledger_uri` to HOTPASS_LEDGER_URI,
+    in the nearest pyproject.toml. With HOTPASS_POLICIES_FROM, all but a PolicySet is read from that git
+    revision. URIs default to MLflow's own settings; `ledger_uri` to HOTPASS_LEDGER_URI,
     then the registry's tracking store. `gate_time_limit` (seconds, or HOTPASS_GATE_TIME_LIMIT) makes a gate
     that runs longer an error. `lease` is how many seconds others leave an open promotion alone. `notify` is
     told what goes on meanwhile; without it only that policies were ignored is said, as a warning in the log.
@@ -66,28 +68,55 @@ def connect(
     Where the registry is a guard's, a server's or a `hotpass+...` URI, its policies decide and not those
     found here. Raises PolicyError, PluginError, CallError, RegistryError.
     """
-    manager = manager or create_manager(plugin_folders(plugins))
-    found = policies if isinstance(policies, PolicySet) else load_policies(policies, manager=manager)
-    limit = gate_time_limit if gate_time_limit is not None else env_gate_time_limit()
+    further = _Further(registry_uri, tracking_uri, ledger_uri, actor, gate_time_limit, lease, notify, create)
+    if isinstance(policies, PolicySet):
+        manager = manager or create_manager(plugin_folders(plugins))
+        return _opened(policies, manager, further, looking=policies == PolicySet())
+    with contextlib.ExitStack() as copy:
+        rules = copy.enter_context(materialized(None, policies, plugins, judging=True, cli=False))
+        manager = manager or rules.manager()
+        session = _opened(rules.load(manager), manager, further)
+        session.at_exit(copy.pop_all().close)
+        return session
+
+
+class _Further(NamedTuple):
+    """What `connect` was asked for besides policies and plugins."""
+
+    registry_uri: str | None
+    tracking_uri: str | None
+    ledger_uri: str | None
+    actor: str | None
+    gate_time_limit: float | None
+    lease: float
+    notify: Callable[[str], None] | None
+    create: bool
+
+
+def _opened(
+    found: PolicySet, manager: pluggy.PluginManager, asked: _Further, *, looking: bool = False
+) -> Session:
+    limit = asked.gate_time_limit if asked.gate_time_limit is not None else env_gate_time_limit()
     if limit is not None:
         found = with_time_limit(found, limit)
-    name = actor or claimed_name()
-    registry_uri, tracking_uri = uris(registry_uri, tracking_uri)
+    name = asked.actor or claimed_name()
+    registry_uri, tracking_uri = uris(asked.registry_uri, asked.tracking_uri)
     if registry_uri.startswith(PREFIX):
         settings = GuardSettings.from_environment(registry_uri, tracking_uri)
-        looking = policies == PolicySet()
-        return _behind_a_guard(settings, found, manager, name, notify, create=create, looking=looking)
-    registry = MlflowRegistry(registry_uri, tracking_uri, create=create)
+        return _behind_a_guard(
+            settings, found, manager, name, asked.notify, create=asked.create, looking=looking
+        )
+    registry = MlflowRegistry(registry_uri, tracking_uri, create=asked.create)
     return Session(
         registry,
         found,
         manager,
-        ledger_uri=ledger_uri,
+        ledger_uri=asked.ledger_uri,
         actor=name,
         unmatched=unmatched_rule(),
-        lease=lease,
-        remote=remote_of(registry, actor=name, local=found, notify=notify),
-        notify=notify or (lambda text: None),
+        lease=asked.lease,
+        remote=remote_of(registry, actor=name, local=found, notify=asked.notify),
+        notify=asked.notify or (lambda text: None),
     )
 
 

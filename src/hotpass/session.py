@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from hotpass import adoption, approving, observing
+from hotpass.backtest.reading import Library
 from hotpass.backtest.reading import Library
 from hotpass.drift.findings import Scan
 from hotpass.drift.scanning import scan
@@ -24,6 +26,7 @@ from hotpass.promotion import Promoter
 from hotpass.registry.convert import DECISION_TAG
 from hotpass.registry.database import Database
 from hotpass.registry.mlflow_registry import MlflowRegistry
+from hotpass.rejudging import Rejudging, rejudge
 from hotpass.remote import Remote
 from hotpass.resolving import Request
 from hotpass.settings import Version, claimed_name, ledger_store, override_names, version_of
@@ -101,7 +104,8 @@ class Session:
 
     def at_exit(self, close: Callable[[], None]) -> None:
         """Has `close` called when the session ends, for what its policies and plugins need as long."""
-        self._closing.callback(close)
+        # One that nobody closes ends with the process at the latest.
+        self._closing.callback(weakref.finalize(self, close))
 
     def _chain(self, model: str) -> Chain:
         if model not in self._chains:
@@ -342,6 +346,20 @@ class Session:
                 self.registry, self._home(name), self.policies, seal=seal or self._seal, files=files,
                 tell=self._notify,
             )  # fmt: skip
+
+    def rejudge(
+        self, model: str | None = None, *, stages: Sequence[str] = (), seal: Seal | None = None
+    ) -> Rejudging:
+        """Judges what serves now of `model`, else of every model that a policy covers, by the policies of
+        today; with `stages`, what is in those. Changes nothing.
+
+        With the guard's `seal`, only what it proves is more than a claim. Raises NotFound for a model that
+        neither registry nor ledger knows; RegistryError, LedgerError.
+        """
+        return rejudge(
+            Library(self.registry, self._ledger_store), self.registry, self.policies, self.manager,
+            model=model, stages=stages, seal=seal or self._seal, tell=self._notify,
+        )  # fmt: skip
 
 
 def _versions_of(entry: Entry) -> set[int]:

@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from hotpass.cli import output
-from hotpass.cli.options import PluginsOption, PoliciesOption, place
+from hotpass.cli.options import PluginsOption, PoliciesFromOption, PoliciesOption, place
 from hotpass.cli.quiet import quiet
 
 
 def serve(
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
+    policies_from: PoliciesFromOption = None,
     backend_store_uri: Annotated[
         str,
         typer.Option(
@@ -89,6 +90,6 @@ def serve(
         policies=policies, plugins=plugins, backend_store_uri=backend_store_uri,
         registry_store_uri=registry_store_uri, host=host, port=port, workers=workers,
         auth=auth or flag(AUTH), observe=observe or flag(OBSERVE), key_file=key_file,
-        further=tuple(further or ()),
+        further=tuple(further or ()), policies_from=policies_from,
     )  # fmt: skip
     return serve_until_told(asked, given, output.say)

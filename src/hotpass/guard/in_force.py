@@ -6,9 +6,11 @@ away.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
+import weakref
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from hotpass.errors import CallError, HotpassError
 from hotpass.limits import with_time_limit
-from hotpass.plugins import create_manager
-from hotpass.policy.discovery import plugin_folders, policy_places
-from hotpass.policy.loader import load_policies, policy_files
+from hotpass.policy.extends import extended_files
+from hotpass.policy.loader import content_of, load_policies, policy_files
 from hotpass.policy.model import PolicySet
+from hotpass.policy.revision import materialized
 from hotpass.settings import env_gate_time_limit
 
 if TYPE_CHECKING:
@@ -52,19 +54,25 @@ class Reading:
     fingerprint: Fingerprint
     at: float
     settled: bool
+    #: What the policy files extended then, wherever it lies.
+    extended: tuple[Path, ...]
 
 
 class PoliciesInForce:
     """Safe to use from several threads."""
 
     def __init__(self) -> None:
-        """Looks in HOTPASS_POLICIES, then pyproject.toml, as everything does.
+        """Looks in HOTPASS_POLICIES, then pyproject.toml, as everything does; with HOTPASS_POLICIES_FROM, in
+        that git revision, as it is now and stays.
 
         Raises PolicyError, PluginError, and CallError where nobody named a place: a guard without policies
         would guard nothing.
         """
-        self.manager: pluggy.PluginManager = create_manager(plugin_folders())
-        self._places = policy_places()
+        with contextlib.ExitStack() as copy:
+            rules = copy.enter_context(materialized(None, judging=True, cli=False))
+            self.manager: pluggy.PluginManager = rules.manager()
+            weakref.finalize(self, copy.pop_all().close)
+        self._places, self._is_fixed = rules.policies, rules.revision is not None
         if not self._places.configured:
             raise CallError(
                 "a guard needs policies. Name their folder in HOTPASS_POLICIES (hotpass serve --policies); "
@@ -73,9 +81,9 @@ class PoliciesInForce:
         self._places = self._places._replace(paths=tuple(path.absolute() for path in self._places.paths))
         self._limit = env_gate_time_limit()
         self._lock = threading.Lock()
-        seen = self._look()
+        seen, extended = self._look_anew()
         policies = self._load()
-        self._reading = _reading(policies, datetime.now(UTC), "", seen)
+        self._reading = _reading(policies, datetime.now(UTC), "", seen, extended)
 
     def watch(self) -> None:
         """Looks at the files every second from now on, so that all workers of a server have the same last
@@ -103,18 +111,19 @@ class PoliciesInForce:
     def reading(self) -> Reading:
         """As `current`, with what there is to say about them."""
         found = self._reading
-        if self._is_as_before(found, self._look()):
+        if self._is_as_before(found, self._look(found.extended)):
             return found
         with self._lock:
-            seen = self._look()  # another thread may have read them meanwhile
-            if not self._is_as_before(self._reading, seen):
-                self._reading = self._read_again(self._reading, seen)
+            # another thread may have read them meanwhile
+            if not self._is_as_before(self._reading, self._look(self._reading.extended)):
+                self._reading = self._read_again(self._reading)
             return self._reading
 
     def _is_as_before(self, before: Reading, seen: Fingerprint) -> bool:
         return seen == before.fingerprint and (before.settled or time.time() < before.at + COARSE)
 
-    def _read_again(self, before: Reading, seen: Fingerprint) -> Reading:
+    def _read_again(self, before: Reading) -> Reading:
+        seen, extended = self._look_anew()
         try:
             policies = self._load()
         except HotpassError as error:
@@ -123,22 +132,37 @@ class PoliciesInForce:
             problems = f"the policies cannot be read: {type(error).__name__}: {error}"
         else:
             if policies.refs() == before.policies.refs():
-                return _reading(before.policies, before.since, "", seen)
+                return _reading(before.policies, before.since, "", seen, extended)
             log.warning("policies read again: %s", ", ".join(policy.name for policy in policies.policies))
-            return _reading(policies, datetime.now(UTC), "", seen)
+            return _reading(policies, datetime.now(UTC), "", seen, extended)
         if problems != before.problems:
             log.error("the policies changed and are broken; the last good ones stay in force: %s", problems)
-        return _reading(before.policies, before.since, problems, seen)
+        return _reading(before.policies, before.since, problems, seen, extended)
 
-    def _look(self) -> Fingerprint:
+    def _look(self, extended: tuple[Path, ...] = ()) -> Fingerprint:
+        if self._is_fixed:
+            return ()
         places = self._places.paths
-        return tuple(_stat(path) for path in (*places, *policy_files(places)))
+        return tuple(_stat(path) for path in (*places, *policy_files(places), *extended))
+
+    def _look_anew(self) -> tuple[Fingerprint, tuple[Path, ...]]:
+        """As `_look`, and what the files extend now. Of each file it is noted what it is before it is read,
+        so that none can change in between unseen.
+        """
+        seen = self._look()
+        extended = [
+            (file, _stat(file)) for file in extended_files(policy_files(self._places.paths), content_of)
+        ]
+        files = tuple(file for file, _ in extended)
+        return () if self._is_fixed else (*seen, *(found for _, found in extended)), files
 
 
-def _reading(policies: PolicySet, since: datetime, problems: str, seen: Fingerprint) -> Reading:
+def _reading(
+    policies: PolicySet, since: datetime, problems: str, seen: Fingerprint, extended: tuple[Path, ...]
+) -> Reading:
     now = time.time()
     youngest = max((max(mtime, ctime) for _, _, _, mtime, ctime in seen), default=0) / 1e9
-    return Reading(policies, since, problems, seen, now, settled=youngest < now - COARSE)
+    return Reading(policies, since, problems, seen, now, youngest < now - COARSE, extended)
 
 
 def _stat(path: Path) -> tuple[str, int, int, int, int]:

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from hotpass.copies import in_copy
 from hotpass.errors import CallError, RegistryError
 from hotpass.guard.basic_auth import bootstrap
 from hotpass.guard.core import Guard
 from hotpass.guard.guard_settings import AUTH, KEY_FILE, OBSERVE, PREFIX, GuardSettings, check_guardable
 from hotpass.guard.jobs import check_jobs
 from hotpass.guard.key_file import default_key_file, make_key_file
-from hotpass.policy.discovery import plugin_folders, policy_places
+from hotpass.policy.revision import VARIABLE as POLICIES_FROM
+from hotpass.policy.revision import materialized
 from hotpass.registry.calls import check_reachable, masked, require_mlflow
 from hotpass.texts import shown
 
@@ -53,6 +55,7 @@ class Serving:
     observe: bool
     key_file: Path | None
     further: tuple[str, ...] = ()
+    policies_from: str | None = None
 
     @property
     def tracking_uri(self) -> str:
@@ -87,11 +90,16 @@ class Serving:
             OBSERVE: str(self.observe).lower(),
             KEY_FILE: str((self.key_file or default_key_file()).absolute()),
         }
-        policies = policy_places(self.policies or None, cli=True).paths
-        for name, paths in (
-            ("HOTPASS_POLICIES", policies),
-            ("HOTPASS_PLUGINS", plugin_folders(self.plugins)),
-        ):
+        with materialized(self.policies_from, self.policies, self.plugins, judging=True) as rules:
+            revision, policies, plugins = rules.revision, rules.policies.paths, rules.plugins
+        if revision is not None:
+            # The id, so that all workers have the same, and where it is in the repository.
+            settings[POLICIES_FROM] = revision.commit
+            policies, plugins = (
+                tuple(revision.root / copied.path for copied in map(in_copy, paths) if copied)
+                for paths in (policies, plugins)
+            )
+        for name, paths in (("HOTPASS_POLICIES", policies), ("HOTPASS_PLUGINS", plugins)):
             if paths:
                 settings[name] = os.pathsep.join(str(path.absolute()) for path in paths)
             wrong = next((path for path in paths if os.pathsep in str(path.absolute())), None)

@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from hotpass.errors import CallError, Problem, mask
 from hotpass.policy import cache
 from hotpass.policy.discovery import shown
 from hotpass.policy.entries import GateReader
-from hotpass.policy.extensions import COMMIT, Extension, InFolder, InGit
+from hotpass.policy.extensions import COMMIT, Extension, InFolder, InGit, extensions_in
 from hotpass.policy.merging import Layer, merged
 from hotpass.policy.model import Policy, PolicyFile
 from hotpass.policy.reader import Read, read_policy
@@ -143,6 +143,29 @@ def _files(source: Source, content: bytes) -> tuple[PolicyFile, ...]:
 def file_in_folder(extension: InFolder, file: Path) -> Path:
     """Where what `file` extends from a folder should be."""
     return Path(os.path.normpath(file.parent / extension.folder / extension.path))
+
+
+def extended_files(files: Iterable[Path], content_of: Reader) -> Iterator[Path]:
+    """The files that `files` extend, and those that these extend, whether they are there or not; one that is
+    fetched, where it lies in the cache. Each is read only once the next one is asked for.
+    """
+    waiting = [Source.of(file) for file in files]
+    seen = {source.key for source in waiting}
+    while waiting:
+        source = waiting.pop()
+        for extension in extensions_in(content_of(source.file, []) or b"", source.name):
+            if isinstance(extension, InGit):
+                if not extension.is_pinned:
+                    continue
+                found = Source(cache.file_of(extension.digest), str(extension), fetched=True)
+            elif source.fetched:
+                continue
+            else:
+                found = Source.of(file_in_folder(extension, source.file))
+            if found.key not in seen:
+                seen.add(found.key)
+                yield found.file
+                waiting.append(found)
 
 
 def _in_folder(extension: InFolder, source: Source, note: Callable[..., None]) -> Source | None:

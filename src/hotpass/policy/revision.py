@@ -32,8 +32,7 @@ from hotpass.policy.discovery import (
     plugin_folders,
     policy_places,
 )
-from hotpass.policy.extends import file_in_folder
-from hotpass.policy.extensions import InFolder, extensions_in
+from hotpass.policy.extends import extended_files
 from hotpass.policy.loader import content_of, policy_files
 
 if TYPE_CHECKING:
@@ -91,13 +90,14 @@ def materialized(
     plugins: Place | Sequence[Place] | None = None,
     *,
     judging: bool = False,
+    cli: bool = True,
     with_plugins: bool = True,
 ) -> Iterator[Rules]:
     """The rules at the revision `rev`, or those on disk where it is None.
 
     With `judging`, HOTPASS_POLICIES_FROM counts: commands that judge models are `judging`, and those whose
-    subject is the policy files themselves (lint, test, explain) are not. Without `with_plugins`, no plugin
-    folder is looked for. Raises CallError for a revision that
+    subject is the policy files themselves (lint, test, explain) are not. `cli` looks in `./policies` too.
+    Without `with_plugins`, no plugin folder is looked for. Raises CallError for a revision that
     does not exist or is ambiguous, for one that contradicts the variable, and for places outside the
     repository; PolicyError for what is wrong with the places.
     """
@@ -106,7 +106,7 @@ def materialized(
     policies, plugins = policies or None, plugins or None
     if wanted is None:
         folders = plugin_folders(plugins) if with_plugins else ()
-        yield Rules(policy_places(policies, cli=True), folders)
+        yield Rules(policy_places(policies, cli=cli), folders)
         return
     repository = repository_of(_here())
     commit = commit_of(wanted, repository.root)
@@ -119,7 +119,7 @@ def materialized(
     with new_copy(commit) as root:
         with Objects(repository.root) as objects:
             copy = _Copy(repository, Revision(wanted, commit, repository.root), objects, root)
-            rules = copy.rules(policies, plugins, with_plugins=with_plugins)
+            rules = copy.rules(policies, plugins, cli=cli, with_plugins=with_plugins)
         yield rules
 
 
@@ -147,12 +147,13 @@ class _Copy:
         policies: Place | Sequence[Place] | None,
         plugins: Place | Sequence[Place] | None,
         *,
+        cli: bool,
         with_plugins: bool,
     ) -> Rules:
         places = self._places(policies, "policies")
         if not places.configured:
             default = self._repository.prefix / CLI_DEFAULT.as_posix()
-            if self._entry(default) is None:
+            if not cli or self._entry(default) is None:
                 raise PolicyError([Problem(
                     f"{default}@{self._revision.commit[:SHORT]}", 0, 0,
                     f"there is no such folder at {self._revision}, and nothing else names one",
@@ -224,19 +225,10 @@ class _Copy:
 
     def _take_extended(self, places: Sequence[Path]) -> None:
         """What the policies extend from folders of the repository. Of what is not there, reading tells."""
-        waiting = policy_files(places)
-        seen = set(waiting)
-        while waiting:
-            file = waiting.pop()
-            for extension in extensions_in(content_of(file, []) or b"", str(file)):
-                found = file_in_folder(extension, file) if isinstance(extension, InFolder) else None
-                inner = None if found is None else in_copy(found)
-                if found is None or inner is None or inner.root != self._root or found in seen:
-                    continue
-                seen.add(found)
-                if self._entry(inner.path) is not None:
-                    self.take(inner.path)
-                    waiting.append(found)
+        for file in extended_files(policy_files(places), content_of):
+            inner = in_copy(file)
+            if inner is not None and inner.root == self._root and self._entry(inner.path) is not None:
+                self.take(inner.path)  # before what it extends itself is asked for
 
     def take(self, path: PurePosixPath) -> None:
         """Puts the file or folder at `path` into the copy, once. Raises CallError where there is none, and
