@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 from hotpass import adoption, approving, observing
 from hotpass.backtest.reading import Library
-from hotpass.backtest.reading import Library
 from hotpass.drift.findings import Scan
 from hotpass.drift.scanning import scan
 from hotpass.errors import CallError, NotFound

@@ -6,6 +6,7 @@ Without Typer and Rich, since `policy lint` uses it at every commit.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from hotpass.errors import CallError, HotpassError
 from hotpass.reports.errors import report_of
 from hotpass.reports.forms import SUFFIXES, Form, render
 from hotpass.reports.model import Report
+
+#: How messages call a file of a git revision: its path in the repository, and the commit.
+_OF_A_COMMIT = re.compile(r"(.+)@[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,9 @@ def rooted(report: Report) -> Report:
 def _seen_from(root: Path, path: str) -> str:
     if not path:
         return ""
+    copied = _OF_A_COMMIT.fullmatch(path)
+    if copied is not None:  # as seen from the root already
+        return copied[1]
     whole = os.path.abspath(path)
     inside = os.path.relpath(whole, root)
     return whole if inside.startswith("..") else inside
