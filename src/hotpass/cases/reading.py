@@ -21,7 +21,13 @@ from hotpass.policy.words import closest, kind_of, listed, shorten
 from hotpass.stages import ModelStage
 from hotpass.testing.building import NOW, candidate
 
-LIMITS = Limits("set of cases", size=4 * 1024 * 1024, nodes=400_000, aliases=10_000)
+LIMITS = Limits(
+    "set of cases",
+    size=4 * 1024 * 1024,
+    nodes=400_000,
+    aliases=10_000,
+    finite="For a metric that is none, write nan, inf or -inf.",
+)
 
 _LONGEST_NAME = 200
 _MOST_PROBLEMS = 50

@@ -58,12 +58,13 @@ class Values:
         try:
             return moment(text.strip(), self.now)
         except ValueError as error:
-            self.desk.note(node, f"{what!r} is wrong: {shorten(str(error), 200)}")
+            message, _, remedy = str(error).partition(". ")
+            self.desk.note(node, f"{what!r}: {shorten(message, 200)}", remedy)
             return None
 
     def person(self, what: str, node: Node) -> Person | None:
         """A name alone is that of somebody who has authenticated, as in `hotpass.testing.candidate`."""
-        fields = self._named(what, node, keys.PERSON, "a person")
+        fields = self._named(repr(what), node, keys.PERSON, "a person")
         return None if fields is None else self._person(fields)
 
     # --- plain values ---------------------------------------------------------------------------------------
@@ -83,7 +84,9 @@ class Values:
         value = value_of(node)
         if isinstance(value, bool):
             return value
-        self.desk.note(node, f"{what!r} must be true or false, and this is {kind_of(value)}")
+        meant = str(value).strip().lower() in ("yes", "on", "true", "1")
+        remedy = f"Write {'true' if meant else 'false'}."
+        self.desk.note(node, f"{what!r} must be true or false, and this is {kind_of(value)}", remedy)
         return None
 
     def _version(self, what: str, node: Node) -> int | None:
@@ -146,7 +149,7 @@ class Values:
         """The fields of a mapping with a name, or of a name that stands for one."""
         if isinstance(node, Map):
             return self._fields(node, known, ("name",), kind)
-        name = self.desk.text_of(node, repr(what), "ana, or {name: ana, authenticated: false}")
+        name = self.desk.text_of(node, what, "ana, or {name: ana, authenticated: false}")
         return None if name is None else {"name": (Scalar(node.line, node.column), node)}
 
     def _fields(
@@ -178,7 +181,7 @@ class Values:
     def _approvals(self, what: str, node: Node) -> tuple[Approval, ...]:
         given = []
         for number, item in enumerate(self._items(what, node, "[ana, ben]"), 1):
-            fields = self._named(what, item, keys.APPROVAL, "an approval")
+            fields = self._named("an approval", item, keys.APPROVAL, "an approval")
             person = None if fields is None else self._person(fields)
             if fields is None or person is None:
                 continue

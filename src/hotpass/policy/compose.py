@@ -36,6 +36,8 @@ class Limits(NamedTuple):
     depth: int = MAX_DEPTH
     nodes: int = MAX_NODES
     aliases: int = MAX_ALIASES
+    #: What to write instead of YAML's NaN and infinities.
+    finite: str = "Write a finite number."
 
 
 POLICY_LIMITS = Limits()
@@ -248,7 +250,7 @@ class _Composer:
             return Scalar(line, column, value=_CONSTANTS[text])
         problem = ""
         if _NOT_FINITE.match(text):
-            problem, remedy = f"{text} is not a number one can compare with", "Write a finite number."
+            problem, remedy = f"{text} is not a number one can compare with", self.limits.finite
         elif _LEADING_ZERO.match(text):
             problem, remedy = f"{shorten(text)} begins with a zero, which some readers take as octal", (
                 f'Write {text.lstrip("+-0") or "0"}, or put it in quotes for a text.')  # fmt: skip
