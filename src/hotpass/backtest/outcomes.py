@@ -35,7 +35,7 @@ class Change(NamedTuple):
     kind: str
     before: Outcome
     now: Outcome
-    count: int
+    number: int
 
 
 class GateCount(NamedTuple):
@@ -85,8 +85,8 @@ def summary_of(found: Backtest) -> Summary:
         of=found,
         counts=_counts(found),
         changes=[
-            Change(kind, before, now, count)
-            for (kind, before, now), count in sorted(counts.items(), key=lambda pair: (pair[0][0], -pair[1]))
+            Change(kind, before, now, number)
+            for (kind, before, now), number in sorted(counts.items(), key=lambda pair: (pair[0][0], -pair[1]))
             if before is not None
         ],
         gates=_gates(cases, compared=found.compared),
@@ -200,7 +200,7 @@ def as_json(summary: Summary, *, policies: str, against: str | None) -> dict[str
             for count in summary.counts
         ],
         "changes": [
-            {"of": change.kind, "before": str(change.before), "now": str(change.now), "count": change.count}
+            {"of": change.kind, "before": str(change.before), "now": str(change.now), "count": change.number}
             for change in summary.changes
         ],
         "gates": [gate._asdict() for gate in summary.gates],

@@ -16,14 +16,18 @@ from hotpass.cli.options import (
     PluginsOption,
     PoliciesFromOption,
     PoliciesOption,
+    RegistryUriOption,
+    TrackingUriOption,
     place,
 )
 from hotpass.cli.policy_backtest import backtest
+from hotpass.cli.policy_diff import diff
 from hotpass.cli.policy_explain import explain
 
 app = typer.Typer(no_args_is_help=True, help="Check policy files; print their schema and their reference.")
 app.command()(explain)
 app.command()(backtest)
+app.command()(diff)
 
 WriteOption = Annotated[
     bool, typer.Option("--write", help="Write it into the policy folder instead of printing it.")
@@ -42,20 +46,37 @@ def lint(
         ),
     ] = None,
     plugins: PluginsOption = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail where there is a warning, too.")] = False,
+    with_registry: Annotated[
+        bool,
+        typer.Option(
+            "--with-registry", help="Look for metrics that the policies ask for and no recent version logged."
+        ),
+    ] = False,
+    registry_uri: RegistryUriOption = None,
+    tracking_uri: TrackingUriOption = None,
     form: FormatOption = None,
     file: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check policy files: everything that is wrong in all of them at once, as file:line:column.
 
-    Exit code 0 if all are right (there may be warnings), 2 if not.
+    Warned of are rules that cannot fail, can never pass, contradict each other or ask for nothing new, and a
+    promotion to Production without Staging. With --with-registry or a URI the registry is asked, too.
+
+    Exit code 0 if all are right (there may be warnings), 2 if not, 1 with --strict if there are only warnings.
     """
     from hotpass.cli.lint import COMMAND
     from hotpass.cli.lint import lint as run
     from hotpass.cli.reporting import Reporting
 
     reporting = Reporting.of(COMMAND, form, file, as_json=as_json)
-    raise typer.Exit(run(paths or (), plugins or (), reporting=reporting))
+    look = None
+    if with_registry or registry_uri or tracking_uri:
+        from hotpass.cli.lint_metrics import looking
+
+        look = looking(registry_uri, tracking_uri)
+    raise typer.Exit(run(paths or (), plugins or (), reporting=reporting, strict=strict, look=look))
 
 
 @app.command("test")

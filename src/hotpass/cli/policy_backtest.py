@@ -112,13 +112,12 @@ def backtest(
             with_files=with_files, registry_uri=registry_uri, tracking_uri=tracking_uri,
         )  # fmt: skip
     summary = summary_of(found)
-    named_base = None if base is None else base.label
     if form is TextForm.JSON:
-        output.print_json(json_of(summary, policies=rules.label, against=named_base))
+        output.print_json(json_of(summary, policies=rules.label, against=base.label if base else None))
     elif form is TextForm.MARKDOWN:
-        print(backtest_markdown(summary, policies=rules.label, against=named_base), end="")
+        print(backtest_markdown(summary, policies=rules.label, against=base.short if base else None), end="")
     else:
-        show(summary, rules.label, named_base)
+        show(summary, rules.label, base)
     return 0
 
 
@@ -127,6 +126,7 @@ class JudgedBy(NamedTuple):
 
     policies: PolicySet
     label: str
+    short: str = ""
 
 
 def form_of(form: TextForm | None, *, as_json: bool, default: TextForm = TextForm.TEXT) -> TextForm:
@@ -168,7 +168,9 @@ def judged_by(
         )
     where = str(rules.revision) if rules.revision else found.source
     count = output.plural(len(found.policies), "policy")
-    return JudgedBy(found, f"{count} of {where}" if rules.revision else f"{count} ({where})")
+    if rules.revision:
+        return JudgedBy(found, f"{count} of {where}", rules.revision.name)
+    return JudgedBy(found, f"{count} on disk ({where})", "those on disk")
 
 
 def run(
@@ -220,7 +222,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 # --- as text ------------------------------------------------------------------------------------------------
 
 
-def show(summary: Summary, policies: str, against: str | None) -> None:
+def show(summary: Summary, policies: str, against: JudgedBy | None) -> None:
     """Prints the backtest: the figures, the gates, the models, then what changes."""
     from hotpass.backtest.outcomes import EACH_BY_ITSELF, NOT_ASKED
 
@@ -229,8 +231,8 @@ def show(summary: Summary, policies: str, against: str | None) -> None:
     judged = f"{output.plural(decisions, 'decision')} and {output.plural(versions, 'version')}"
     output.say(shown(f"Since {found.since:%Y-%m-%d %H:%M} UTC: {judged} of "
                      f"{output.plural(found.models, 'model')}, judged by {policies}"))  # fmt: skip
-    output.say(shown(f"and compared with {against or 'what was decided then'}."))
-    show_effect(summary, against)
+    output.say(shown(f"and compared with {against.label if against else 'what was decided then'}."))
+    show_effect(summary, against.short if against else None)
     for remark in [*summary.remarks, *found.notes[:ROWS], EACH_BY_ITSELF, NOT_ASKED]:
         output.say(f"- {shown(remark)}")
     if len(found.notes) > ROWS:
@@ -263,7 +265,7 @@ def show_effect(summary: Summary, against: str | None) -> None:
     total = len(summary.changed)
     output.say(f"{total:,} would go another way:", style="bold yellow")
     for change in summary.changes:
-        output.say(f"  {output.plural(change.count, change.kind)}: {change.before} -> {change.now}")
+        output.say(f"  {output.plural(change.number, change.kind)}: {change.before} -> {change.now}")
     table = _Table("model", "judged>", "allowed>", "changed>")
     for one in changed:
         table.row(one.model, f"{one.judged:,}", f"{one.allowed:,}", f"{one.changed:,}")
