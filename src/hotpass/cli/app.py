@@ -54,7 +54,7 @@ COMMANDS = {
     "train": Command("hotpass.cli.train:train", "Train a lead scoring model and register it.", "Models"),
     "score": Command("hotpass.cli.score:score", "Score leads with a registered model.", "Models"),
     "policy": Command("hotpass.cli.policy:app", "Check policy files.", "Policies", is_group=True),
-    "plugins": Command("hotpass.cli.plugins:app", "See which plugins are in use.", "Policies", is_group=True),
+    "plugins": Command("hotpass.cli.plugins:app", "List, check and write plugins.", "Policies", is_group=True),
 }  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _plainly(args: list[str]) -> int | None:
         from hotpass.cli.lint import lint, plain_words
 
         plain = plain_words(args[2:])
-        return None if plain is None else lint(plain[0], reporting=plain[1])
+        return None if plain is None else lint(plain[0], reporting=plain[1], strict=plain[2])
     if args[:2] == ["policy", "test"]:
         from hotpass.cli import policy_test
 

@@ -4,7 +4,8 @@ longer to import than all files take to read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,20 @@ from hotpass.reports.model import Check, Finding, Level, Report
 from hotpass.texts import shown
 
 COMMAND = "policy lint"
+_WARNED = 1
 _OPTIONS = ("--format", "--output")
 
 
-def lint(paths: Sequence[str | Path], plugins: Sequence[str | Path] = (), *, reporting: Reporting) -> int:
-    """Checks policy files and tells the outcome; returns the exit code: 0, or 2 with all problems told.
+def lint(
+    paths: Sequence[str | Path],
+    plugins: Sequence[str | Path] = (),
+    *,
+    reporting: Reporting,
+    strict: bool = False,
+    look: Callable[[Sequence[Policy]], Sequence[Problem]] | None = None,
+) -> int:
+    """Checks policy files and tells the outcome; returns the exit code: 0, 2 with all problems told, or 1
+    with `strict` where there are only warnings. `look` finds more warnings, elsewhere than in the files.
 
     Raises PolicyError where no place is named or one cannot be used, PluginError for a broken plugin.
     """
@@ -40,26 +50,36 @@ def lint(paths: Sequence[str | Path], plugins: Sequence[str | Path] = (), *, rep
             raise PolicyError([Problem("policies", 0, 0, what, remedy, "no-policies")])
         found = with_warnings(read_places(places.paths, gates_of(plugins=list(plugins))))
         found = with_waivers_checked(found, datetime.now(UTC))
+        if look is not None:
+            found = replace(found, warnings=tuple(sorted({*found.warnings, *look(found.policies)})))
+        code = PolicyError.exit_code if found.problems else _WARNED if strict and found.warnings else 0
         reporting.show(
-            text=lambda: _show(found), value=lambda: _as_json(found), report=lambda: report_of(found)
+            text=lambda: _show(found),
+            value=lambda: _as_json(found, code),
+            report=lambda: report_of(found, code),
         )
     if found.problems and not reporting.tells_all:
         output.print_error(PolicyError(found.problems))
-    return PolicyError.exit_code if found.problems else 0
+    elif code and not reporting.tells_all:
+        count = output.plural(len(found.warnings), "warning")
+        output.say(f"{count}, and with --strict none may be.", style="bold red", stderr=True)
+    return code
 
 
-def plain_words(args: Sequence[str]) -> tuple[list[str], Reporting] | None:
-    """Paths and what is to be told, for a command line that has nothing else; None for any other, also for
-    one in which something is wrong, which Typer says.
+def plain_words(args: Sequence[str]) -> tuple[list[str], Reporting, bool] | None:
+    """Paths, what is to be told and whether warnings count, for a command line that has nothing else; None
+    for any other, also for one in which something is wrong, which Typer says.
 
     Raises CallError where the options contradict each other.
     """
     words, paths, named = iter(args), [], dict[str, str]()
-    as_json = False
+    as_json = strict = False
     for word in words:
         option, equals, value = word.partition("=")
         if word == "--json":
             as_json = True
+        elif word == "--strict":
+            strict = True
         elif option in _OPTIONS:
             given = value if equals else next(words, None)
             if given is None:
@@ -70,10 +90,10 @@ def plain_words(args: Sequence[str]) -> tuple[list[str], Reporting] | None:
         else:
             paths.append(word)
     asked = forms_of(named)
-    return None if asked is None else (paths, Reporting.of(COMMAND, *asked, as_json=as_json))
+    return None if asked is None else (paths, Reporting.of(COMMAND, *asked, as_json=as_json), strict)
 
 
-def report_of(found: Reading) -> Report:
+def report_of(found: Reading, code: int = 0) -> Report:
     """A check for each file: what is wrong in it, and what is rarely meant."""
     names = {policy.path: policy.name for policy in found.policies}
     names |= {waiver.path: waiver.name for waiver in found.waivers}
@@ -87,7 +107,7 @@ def report_of(found: Reading) -> Report:
     said += [output.plural(len(found.waivers), "waiver")] if found.waivers else []
     said += [output.plural(len(found.problems), "problem")] if found.problems else []
     said += [output.plural(len(found.warnings), "warning")] if found.warnings else []
-    return Report(COMMAND, ", ".join(said), checks, PolicyError.exit_code if found.problems else 0)
+    return Report(COMMAND, ", ".join(said), checks, code)
 
 
 def _show(found: Reading) -> None:
@@ -115,9 +135,9 @@ def _waiver_line(waiver: Waiver) -> str:
     return shown(f"{waiver.path}: ok: waiver {waiver.name}, {waiver.gate} of {versions}, until {over}")
 
 
-def _as_json(found: Reading) -> dict[str, Any]:
+def _as_json(found: Reading, code: int) -> dict[str, Any]:
     out: dict[str, Any] = {
-        "ok": not found.problems,
+        "ok": not code,
         "policies": [
             {
                 "name": policy.name, "path": policy.path, "digest": policy.digest,

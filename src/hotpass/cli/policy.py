@@ -64,7 +64,8 @@ def lint(
     Warned of are rules that cannot fail, can never pass, contradict each other or ask for nothing new, and a
     promotion to Production without Staging. With --with-registry or a URI the registry is asked, too.
 
-    Exit code 0 if all are right (there may be warnings), 2 if not, 1 with --strict if there are only warnings.
+    Exit code 0 if all are right (there may be warnings), 2 if not, 1 with --strict if there are only
+    warnings.
     """
     from hotpass.cli.lint import COMMAND
     from hotpass.cli.lint import lint as run
