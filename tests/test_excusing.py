@@ -300,7 +300,7 @@ def test_a_name_that_two_policies_use_is_overridden_only_where_it_can_be() -> No
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["sayss"], ["no gate here is called 'sayss'; did you mean 'says'?", "says by ana or ben"]),
+        (["sayss"], ["no gate here is called 'sayss' (did you mean 'says'?).", "says by ana or ben"]),
         (["strict"], ["strict is mandatory and cannot be overridden (p.yaml:3:7)", "says by ana or ben"]),
         (["shown"], ["shown is advisory and keeps nobody out"]),
         (["says", "strict", "zzz"], ["strict is mandatory", "no gate here is called 'zzz'."]),

@@ -88,7 +88,7 @@ def check_override(entries: Iterable[GateEntry], override: Override) -> None:
             continue
         close = closest(name, [entry.name for entry in known])
         wrong.append(
-            f"no gate here is called {shorten(name)!r}" + (f"; did you mean {close!r}?" if close else "")
+            f"no gate here is called {shorten(name)!r}" + (f" (did you mean {close!r}?)" if close else "")
         )
     if not wrong:
         return

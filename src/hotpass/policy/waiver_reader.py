@@ -18,7 +18,7 @@ from hotpass.policy.desk import Desk, Field
 from hotpass.policy.discovery import shown
 from hotpass.policy.nodes import List, Node, Scalar, is_sound, value_of
 from hotpass.policy.reader import NAME
-from hotpass.policy.waivers import Waiver, is_waiver
+from hotpass.policy.waivers import FOLDER, Waiver, is_waiver
 from hotpass.policy.words import kind_of, shorten
 from hotpass.stages import ModelStage
 
@@ -93,6 +93,9 @@ class WaiverFiles:
 def _waiver(root: Node, content: bytes, desk: Desk) -> Waiver | None:
     node = desk.mapping(root, "a waiver", "Begin with `waiver: a-name`, and keep one in a file.")
     if node is None:
+        return None
+    if "promotions" in node.entries and "waiver" not in node.entries:
+        desk.note(node, f"this is a policy, and a folder {FOLDER!r} holds waivers", "Move it out of there.")
         return None
     fields = desk.fields(node, KEYS, REQUIRED, "a waiver", node)
     granted, expires = (
@@ -190,7 +193,7 @@ def _when(field: Field | None, key: str, desk: Desk) -> Span | None:
     if field is None:
         return None
     node, example = field[1], f"{key}: 2026-02-01, or {key}: 2026-02-01T12:00Z"
-    if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool):
+    if isinstance(node, Scalar) and is_sound(node) and not isinstance(node.value, str):
         desk.note(
             node, f"{key!r} must be a date, and this is {kind_of(node.value)}", f"For example: {example}"
         )
@@ -209,7 +212,10 @@ def _when(field: Field | None, key: str, desk: Desk) -> Span | None:
             desk.note(node, f"{shorten(text)!r} is no date", f"For example: {example}")
             return None
         moment = datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except OverflowError:
+        desk.note(node, f"{shorten(text)} is too far away", f"For example: {example}")
+        return None
+    except ValueError:
         desk.note(node, f"there is no such date as {shorten(text)!r}", f"For example: {example}")
         return None
     return Span(moment, moment)
