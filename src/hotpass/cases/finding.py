@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hotpass.cases.model import CasesFile
@@ -17,16 +17,14 @@ from hotpass.policy.model import Policy
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came of reading policies and cases. `policies` are those that are sound."""
+    """What came of reading policies and cases. `policies` are those that are sound, without those that are
+    only there to be extended and have no cases.
+    """
 
     policies: tuple[Policy, ...]
     files: tuple[CasesFile, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
-
-    def files_of(self, policy: Policy) -> list[CasesFile]:
-        """The cases files of `policy`."""
-        return [file for file in self.files if file.policy is policy]
 
 
 def find_cases(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Found:
@@ -50,7 +48,9 @@ def find_cases(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Found
             files |= dict.fromkeys(cases_beside(place))
     report = read_places(policy_places, gates)
     problems += report.problems
-    by_path = {policy.path: policy for policy in (*report.shared, *report.policies)}
+    # One that is there to be extended covers no model by itself; its cases are about any.
+    shared = {policy.path: replace(policy, models=("*",)) for policy in report.shared}
+    by_path = shared | {policy.path: policy for policy in report.policies}
     broken = {problem.path for problem in report.problems}
     found = []
     for file in files:
@@ -65,7 +65,9 @@ def find_cases(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Found
         problems += read.problems
         if policy is not None:
             found.append(CasesFile(shown(file), policy, read.cases))
-    return Found(report.policies, tuple(found), tuple(problems), report.warnings)
+    extended = dict.fromkeys(file.policy.path for file in found if file.policy.path in shared)
+    policies = (*report.policies, *(shared[path] for path in extended))
+    return Found(policies, tuple(found), tuple(problems), report.warnings)
 
 
 def is_cases_file(path: Path) -> bool:
