@@ -356,7 +356,7 @@ class Session:
         neither registry nor ledger knows; RegistryError, LedgerError.
         """
         return rejudge(
-            Library(self.registry, self._ledger_store), self.registry, self.policies, self.manager,
+            self.library(), self.registry, self.policies, self.manager,
             model=model, stages=stages, seal=seal or self._seal, tell=self._notify,
         )  # fmt: skip
 

@@ -34,15 +34,25 @@ def served(hotpass: Hotpass, sqlite_store: Store) -> Store:
     return sqlite_store
 
 
-def test_a_clean_registry(hotpass: Hotpass, served: Store) -> None:
-    for words in (["scan"], ["scan", "--drift", "--model", MODEL]):
-        ran = hotpass(*words)
-        assert (ran.code, ran.out) == (
-            0,
-            f"{MODEL}: 3 versions, 2 records, files of 2: as recorded.\n",
-        )
-    assert f"{MODEL}: 3 versions, 2 records" in ran.err
-    assert hotpass("scan", "--no-files").out == f"{MODEL}: 3 versions, 2 records: as recorded.\n"
+RECORDED = f"{MODEL}: 3 versions, 2 records, files of 2: as recorded.\n"
+PASSES = f"{MODEL} version 2 in Production: passes, 1 gate.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), RECORDED + PASSES),
+        (("--drift", "--rejudge"), RECORDED + PASSES),
+        (("--drift", "--model", MODEL), RECORDED),
+        (("--rejudge",), PASSES),
+        (("--drift", "--no-files"), RECORDED.replace(", files of 2", "")),
+    ],
+)
+def test_a_clean_registry(hotpass: Hotpass, served: Store, words: tuple[str, ...], said: str) -> None:
+    ran = hotpass("scan", *words)
+    assert (ran.code, ran.out) == (0, said)
+    assert (f"{MODEL}: 3 versions, 2 records" in ran.err) is (RECORDED[:20] in said)
+    assert ("re-judging 1 of 3 versions" in ran.err) is (PASSES in said)
 
 
 def test_drift_is_a_table_that_fits_80_columns_and_says_what_puts_it_right(

@@ -1,4 +1,6 @@
-"""`hotpass scan`: where registry, artifacts or ledger are unlike the record."""
+"""`hotpass scan`: where registry, artifacts or ledger are unlike the record, and what serves that would not
+pass today.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,10 @@ import typer
 
 from hotpass.cli import output
 from hotpass.cli.options import (
+    FormatOption,
     JsonOption,
     KeyFileOption,
+    OutputOption,
     PluginsOption,
     PoliciesFromOption,
     PoliciesOption,
@@ -18,26 +22,43 @@ from hotpass.cli.options import (
     TrackingUriOption,
     named,
 )
+from hotpass.cli.reporting import Reporting
+from hotpass.cli.scan_report import as_json, exit_code, report_of
 from hotpass.cli.sessions import guards_seal, open_to_scan
+from hotpass.cli.show_decision import show_judgements, why_not
+from hotpass.errors import CallError
 from hotpass.texts import shown
+from hotpass.verdicts import Verdict
 
 if TYPE_CHECKING:
     from hotpass.drift.findings import Drift, Scan
-
-#: Exit code where something is unlike the record.
-DRIFTED = 1
+    from hotpass.rejudging import Rejudged, Rejudging
 
 
 def scan(
     drift: Annotated[
-        bool, typer.Option("--drift", help="Compare with the record, which is what a scan does.")
-    ] = True,
+        bool, typer.Option("--drift", help="Only compare registry, files and ledger with the record.")
+    ] = False,
+    rejudge: Annotated[
+        bool, typer.Option("--rejudge", help="Only judge what serves by the policies of today.")
+    ] = False,
     model: Annotated[
         str | None,
         typer.Option("--model", metavar="MODEL", help="Only this model.", show_default=False, callback=named),
     ] = None,
+    stages: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stage",
+            metavar="STAGE",
+            help="Judge what is in this stage, such as Staging; may be given several times. Default: the "
+            "stages in which something serves.",
+            show_default=False,
+        ),
+    ] = None,
     no_files: Annotated[
-        bool, typer.Option("--no-files", help="Do not read the files of versions that stand or served.")
+        bool,
+        typer.Option("--no-files", help="Do not compare the files of versions that stand or served."),
     ] = False,
     key_file: KeyFileOption = None,
     policies: PoliciesOption = None,
@@ -45,28 +66,47 @@ def scan(
     policies_from: PoliciesFromOption = None,
     registry_uri: RegistryUriOption = None,
     tracking_uri: TrackingUriOption = None,
-    as_json: JsonOption = False,
+    form: FormatOption = None,
+    file: OutputOption = None,
+    as_json_: JsonOption = False,
 ) -> int:
-    """Find where registry, artifacts or ledger are unlike the record.
+    """Find what is unlike the record, and what serves that would not pass today.
 
-    Looks at every model that has a ledger or that a policy covers, and changes
-    nothing: the ledger itself, stages, aliases, deleted versions, tags that only
-    Hotpass writes, evidence that decisions rest on, and files. Exits 1 where
-    something is not as recorded; says what, and what puts it right.
+    Changes nothing. Looks at every model that has a ledger or that a policy
+    covers.
+
+    Compared with the record are the ledger itself, stages, aliases, deleted
+    versions, tags that only Hotpass writes, the evidence that decisions rest
+    on, and files.
+
+    Judged by the policies of today is every version that serves: by the
+    promotion that brought it there, on its metrics, tags and age of now, with
+    the stay in Staging and the approvals that it had.
+
+    Exits 1 where something is not as recorded or would not pass; says what,
+    and what puts it right.
     """
+    reporting = Reporting.of("scan", form, file, as_json=as_json_)
+    both = drift == rejudge
+    if stages and drift and not both:
+        raise CallError("--stage says what is judged, and --drift judges nothing. Leave one of them out.")
     seal = guards_seal(key_file)
-    found: list[Scan] = []
-    with open_to_scan(policies, plugins, registry_uri, tracking_uri, policies_from) as session:
-        for one in session.drift(model, seal=seal, files=not no_files):
-            found.append(one)
-            if not as_json:
-                _show(one)
-    clean = all(one.clean for one in found)
-    if as_json:
-        output.print_json({"clean": clean, "models": [one.as_json() for one in found]})
-    elif not found:
-        output.say("There is nothing to compare: no model has a ledger, and no policy covers one.")
-    return 0 if clean else DRIFTED
+    drifted: list[Scan] | None = [] if both or drift else None
+    judged: Rejudging | None = None
+    with reporting, open_to_scan(policies, plugins, registry_uri, tracking_uri, policies_from) as session:
+        if drifted is not None:
+            for one in session.drift(model, seal=seal, files=not no_files):
+                drifted.append(one)
+                if reporting.on_screen:
+                    _show(one)
+        if both or rejudge:
+            judged = session.rejudge(model, stages=stages or (), seal=seal)
+        reporting.show(
+            text=lambda: _show_end(drifted, judged),
+            value=lambda: as_json(drifted, judged),
+            report=lambda: report_of(drifted, judged, session.policies),
+        )
+    return exit_code(drifted or (), judged)
 
 
 def _show(found: Scan) -> None:
@@ -101,3 +141,43 @@ def _show_table(findings: Sequence[Drift]) -> None:
         cells = (version, str(finding.kind), finding.recorded, finding.found)
         table.add_row(*(Text(shown(cell)) for cell in cells))
     output.console().print(table)
+
+
+def _show_end(drifted: Sequence[Scan] | None, judged: Rejudging | None) -> None:
+    """What the comparison comes to where it found nothing to compare, and all that was judged."""
+    if drifted is not None and not drifted:
+        output.say("There is nothing to compare: no model has a ledger, and no policy covers one.")
+    if judged is None:
+        return
+    for one in judged.judged:
+        _show_judged(one)
+    if not judged.judged:
+        output.say(f"There is nothing to judge: {_why_nothing(judged)}.")
+    for note in judged.notes:
+        output.say(f"  note: {shown(note)}")
+    if not judged.clean:
+        output.say(
+            "What puts it right: promote a version that passes, go back to one with `hotpass rollback`, or "
+            "change the rule or grant a waiver."
+        )
+
+
+def _show_judged(one: Rejudged) -> None:
+    if one.decision is None:
+        output.say(shown(f"{one.title}: could not be judged: {one.error}"), style="bold red")
+        return
+    judgements = one.decision.judgements
+    if one.passes:
+        output.say(shown(f"{one.title}: passes, {output.plural(len(judgements), 'gate')}."), style="green")
+    else:
+        words = f"{one.title}: would not pass today: {why_not(one.decision)}."
+        output.say(shown(words), style="bold red")
+    for note in one.decision.notes:
+        output.say(f"  {shown(note)}")
+    show_judgements([j for j in judgements if j.result.verdict is not Verdict.PASSED])
+
+
+def _why_nothing(judged: Rejudging) -> str:
+    if judged.models:
+        return "no version of a model that a policy covers serves"
+    return "no policy covers a model" if judged.uncovered else "there is no model"

@@ -41,10 +41,10 @@ def show_decision(decision: Decision, *, result: str, next_steps: Sequence[str])
         output.say(f"  {shown(note)}")
     binding = [j for j in decision.judgements if j.entry.enforcement is not Enforcement.ADVISORY]
     advisory = [j for j in decision.judgements if j.entry.enforcement is Enforcement.ADVISORY]
-    _show(binding)
+    show_judgements(binding)
     if advisory:
         output.say("Advisory, shown and never in the way:")
-        _show(advisory)
+        show_judgements(advisory)
     output.say(shown(result), style=STYLES[decision.outcome])
     for step in next_steps:
         output.say(shown(step))
@@ -87,7 +87,8 @@ def _title(decision: Decision) -> str:
     return shown(f"{who}: {kind}{decision.from_stage} -> {decision.to_stage}{against}")
 
 
-def _show(judgements: Sequence[Judgement]) -> None:
+def show_judgements(judgements: Sequence[Judgement]) -> None:
+    """Prints what each gate says: a table on a terminal, lines in a pipe."""
     if not judgements:
         return
     if on_a_terminal():
