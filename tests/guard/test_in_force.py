@@ -60,7 +60,7 @@ def test_an_edit_within_the_clock_of_the_file_system_is_not_missed(
     """
     in_force = PoliciesInForce()
     same = in_force._look()
-    monkeypatch.setattr(PoliciesInForce, "_look", lambda self: same)
+    monkeypatch.setattr(PoliciesInForce, "_look", lambda self, extended=(): same)
     file.write_text(POLICY.replace("0.70", "0.80"))
     before = in_force.current().policies[0].digest
 
