@@ -92,8 +92,9 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_a_place_that_is_missing() -> None:
-    assert [problem.path for problem in find("nowhere").problems] == ["nowhere"]
-    assert [problem.path for problem in find("nowhere.cases.yaml").problems] == ["nowhere.cases.yaml"] * 2
+    for place in ("nowhere", "nowhere.yaml", "nowhere.cases.yaml"):
+        (problem,) = find(place).problems
+        assert (problem.path, problem.message) == (place, "it does not exist")
 
 
 def test_a_policy_that_others_extend_may_have_cases() -> None:

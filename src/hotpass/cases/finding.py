@@ -37,7 +37,10 @@ def find_cases(places: Iterable[Path], gates: Mapping[str, type[Gate]]) -> Found
     policy_places: list[Path] = []
     files: dict[Path, None] = {}
     for place in places:
-        if is_cases_file(place):
+        if is_cases_file(place) and not place.exists() and not place.is_symlink():
+            remedy = "Create it, or name the folder or file that holds your policies."
+            problems.append(Problem(shown(place), 0, 0, "it does not exist", remedy, "invalid-cases"))
+        elif is_cases_file(place):
             files[place] = None
             policy_places += policies_beside(place)
         elif place.is_dir():
