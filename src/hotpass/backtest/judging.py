@@ -192,27 +192,24 @@ class _Judge:
         self._files = files
 
     def __call__(self, trial: Trial, evidence: Evidence) -> Case:
-        facts, entry = trial.facts, trial.entry
+        facts, then = trial.facts, trial.then
         return Case(
-            "version" if entry is None else "decision", facts.model, facts.version, facts.stage,
+            "version" if then is None else "decision", facts.model, facts.version, facts.stage,
             trial.to_stage, trial.at, self._ruling(trial, evidence, self._policies),
             None if self._base is None else self._ruling(trial, evidence, self._base),
-            None if entry is None else Outcome(entry.record.body["outcome"]),
-            "" if entry is None else entry.id, trial.rollback, trial.gone,
-            entry is not None and _beside_the_gates(entry.record.body),
+            None if then is None else then.outcome, "" if then is None else then.id, trial.rollback,
+            trial.gone, then is not None and _beside_the_gates(then),
         )  # fmt: skip
 
     def _ruling(self, trial: Trial, evidence: Evidence, policies: PolicySet) -> Ruling:
         candidate = trial.candidate(evidence, self._files)
         plan = plan_of(policies, candidate, self._unmatched)
         override = NO_OVERRIDE
-        if trial.entry is not None and (excuses := trial.overridden()):
+        if trial.entry is not None and trial.then is not None and (names := trial.overridden()):
             can = {entry.name for entry in plan.entries if entry.enforcement is Enforcement.OVERRIDABLE}
-            actor, body = trial.entry.record.actor, trial.entry.record.body
-            override = Override(
-                tuple(name for name in excuses if name in can), Person(actor.name, actor.authenticated),
-                str(body.get("reason", "")),
-            )  # fmt: skip
+            actor = trial.entry.record.actor
+            who = Person(actor.name, actor.authenticated)
+            override = Override(tuple(sorted(names & can)), who, trial.then.reason)
         decision = evaluate(policies, candidate, trial.at, unmatched=self._unmatched, override=override)
         decision, unseen = _without_unseen(decision, denied=plan.denied)
         notes = decision.notes if decision.outcome is not Outcome.ALLOWED else ()
@@ -241,14 +238,11 @@ def _is_unseen(judgement: Judgement) -> bool:
     return result.verdict is Verdict.ERROR and result.message.startswith(_MARK)
 
 
-def _beside_the_gates(body: dict[str, object] | object) -> bool:
+def _beside_the_gates(decision: Decision) -> bool:
     """Whether a recorded refusal rested on something that is in no policy: a veto, an overtaking, files that
     had changed, what every rollback needs. Then all gates ran, and none of them blocked.
     """
-    decision = Decision.from_json(body)  # type: ignore[arg-type]
-    if decision.allowed:
+    if decision.allowed or decision.blocking:
         return False
-    if decision.overtaken:
-        return True
     asked = {judgement.entry.policy for judgement in decision.judgements}
-    return not decision.blocking and (decision.rollback or {ref.name for ref in decision.policies} <= asked)
+    return decision.overtaken or decision.rollback or {ref.name for ref in decision.policies} <= asked

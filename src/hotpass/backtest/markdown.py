@@ -26,9 +26,9 @@ def backtest_markdown(summary: Summary, *, policies: str, against: str | None, l
     return "\n".join(lines) + "\n"
 
 
-def effect(summary: Summary, against: str | None) -> list[str]:
+def effect(summary: Summary, against: str | None, policies: str = "these policies") -> list[str]:
     """The tables of a backtest, without a heading."""
-    lines = _counts(summary.counts, against)
+    lines = _counts(summary.counts, against, policies)
     if summary.changed:
         lines += [*_changed(summary.changed), ""]
     stopping = [gate for gate in summary.gates if gate.alone or gate.alone_before]
@@ -51,17 +51,17 @@ def _judged(summary: Summary) -> str:
     return f"{summary.judged('decision'):,} decisions and {summary.judged('version'):,} versions"
 
 
-def _counts(counts: Iterable[Count], against: str | None) -> list[str]:
+def _counts(counts: Iterable[Count], against: str | None, policies: str) -> list[str]:
     lines = ["| | allowed | denied | pending | inconclusive |", "| --- | ---: | ---: | ---: | ---: |"]
     for count in counts:
         figures = " | ".join(f"{count.outcomes.get(outcome, 0):,}" for outcome in Outcome)
-        lines.append(f"| {escaped(label(count, against))} | {figures} |")
+        lines.append(f"| {escaped(label(count, against, policies))} | {figures} |")
     return [*lines, ""]
 
 
-def label(count: Count, against: str | None) -> str:
+def label(count: Count, against: str | None, policies: str) -> str:
     """`decisions, by origin/main`."""
-    by = {"then": "as decided then", "base": f"by {against}", "now": "by these policies"}[count.by]
+    by = {"then": "as decided then", "base": f"by {against}", "now": f"by {policies}"}[count.by]
     return f"{count.kind}s, {by}"
 
 

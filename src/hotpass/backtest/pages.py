@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from itertools import islice
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 from hotpass.errors import RegistryError
 from hotpass.facts import VersionFacts
 from hotpass.registry import convert
 from hotpass.registry.calls import call
 from hotpass.registry.port import ModelFacts
-
-T = TypeVar("T")
 
 #: Requests under way at a time: as many as `mlflow server` has processes, if nobody says otherwise.
 AT_ONCE = 4
@@ -44,19 +44,14 @@ class Searches:
             for page in self._http.pages("GET", "registered-models/search", {"max_results": MODELS}):
                 for said in page.get("registered_models", ()):
                     aliases = {a["alias"]: int(a["version"]) for a in said.get("aliases", ())}
-                    yield _model(said["name"], _pairs(said.get("tags", ())), aliases, said)
+                    workspace = said.get("workspace") or "default"
+                    yield ModelFacts(said["name"], _pairs(said.get("tags", ())), aliases, (), workspace)
             return
-        token = None
-        while True:
-            found = call(
-                "list the models", self._store.search_registered_models, max_results=MODELS, page_token=token
-            )
-            for model in found:
-                aliases = {alias: int(version) for alias, version in (model.aliases or {}).items()}
-                yield _model(model.name, dict(model.tags or {}), aliases, vars(model))
-            token = found.token
-            if not token:
-                return
+        search = self._store.search_registered_models
+        for model in _every("list the models", search, max_results=MODELS):
+            aliases = {alias: int(version) for alias, version in (model.aliases or {}).items()}
+            workspace = getattr(model, "workspace", None) or "default"
+            yield ModelFacts(model.name, dict(model.tags or {}), aliases, (), workspace)
 
     def versions(self, where: str, aliases: Callable[[str], Mapping[str, int]]) -> Iterator[VersionFacts]:
         """Every version that the filter `where` finds. `aliases` are those of a model, which MLflow's search
@@ -68,115 +63,92 @@ class Searches:
             yield convert.version_facts(version, tuple(pointing))
 
     def _versions(self, where: str) -> Iterator[Any]:
-        if self._http is not None:
-            asked = {"max_results": VERSIONS, **({"filter": where} if where else {})}
-            for page in self._http.pages("GET", "model-versions/search", asked):
-                for said in page.get("model_versions", ()):
-                    yield _version(said)
+        if self._http is None:
+            search = self._store.search_model_versions
+            yield from _every("list versions", search, filter_string=where or None, max_results=VERSIONS)
             return
-        token = None
-        while True:
-            found = call(
-                "list versions", self._store.search_model_versions, where or None, max_results=VERSIONS,
-                page_token=token,
-            )  # fmt: skip
-            yield from found
-            token = found.token
-            if not token:
-                return
+        asked = {"max_results": VERSIONS, **({"filter": where} if where else {})}
+        for page in self._http.pages("GET", "model-versions/search", asked):
+            yield from map(_version, page.get("model_versions", ()))
 
-    def experiments(self, where: str = "") -> Iterator[Any]:
+    def experiments(self) -> Iterator[Any]:
         """Every experiment, deleted ones too, with its id, its name and its tags."""
-        if self._http is not None:
-            asked = {"max_results": EXPERIMENTS, "view_type": "ALL", "filter": where}
-            for page in self._http.pages("POST", "experiments/search", asked):
-                for said in page.get("experiments", ()):
-                    yield SimpleNamespace(
-                        experiment_id=said["experiment_id"], name=said["name"],
-                        tags=_pairs(said.get("tags", ())),
-                        lifecycle_stage=said.get("lifecycle_stage", "active"),
-                    )  # fmt: skip
-            return
-        from mlflow.entities import ViewType
+        if self._http is None:
+            from mlflow.entities import ViewType
 
-        token = None
-        while True:
-            found = call(
-                "list the experiments", self._store.search_experiments, ViewType.ALL,
-                max_results=EXPERIMENTS, filter_string=where or None, page_token=token,
-            )  # fmt: skip
-            yield from found
-            token = found.token
-            if not token:
-                return
+            search = self._store.search_experiments
+            yield from _every("list the experiments", search, view_type=ViewType.ALL, max_results=EXPERIMENTS)
+            return
+        asked = {"max_results": EXPERIMENTS, "view_type": "ALL"}
+        for page in self._http.pages("POST", "experiments/search", asked):
+            for said in page.get("experiments", ()):
+                yield SimpleNamespace(
+                    experiment_id=said["experiment_id"], name=said["name"],
+                    tags=_pairs(said.get("tags", ())), lifecycle_stage=said.get("lifecycle_stage", "active"),
+                )  # fmt: skip
 
     def records(self, experiments: Sequence[str]) -> Iterator[Any]:
-        """Every run of these experiments that was not deleted, without its metrics and inputs."""
-        if self._http is not None:
-            parts = [experiments[start::AT_ONCE] for start in range(AT_ONCE)]
-            asked = [
-                {"experiment_ids": list(part), "max_results": RECORDS, "run_view_type": "ACTIVE_ONLY"}
-                for part in parts if part
-            ]  # fmt: skip
-            http = self._http
-            for pages in _at_once(lambda one: list(http.pages("POST", "runs/search", one)), asked):
-                for page in pages:
-                    yield from map(_run, page.get("runs", ()))
-            return
-        from mlflow.entities import ViewType
-
-        token = None
-        while experiments:
-            found = call(
-                "read the ledgers", self._store.search_runs, list(experiments), "", ViewType.ACTIVE_ONLY,
-                max_results=RECORDS, page_token=token,
-            )  # fmt: skip
-            yield from found
-            token = found.token
-            if not token:
-                return
+        """Every run of these experiments that was not deleted."""
+        parts = [list(experiments[start::AT_ONCE]) for start in range(AT_ONCE)]
+        for some in self._runs([(part, "") for part in parts if part], "ACTIVE_ONLY", RECORDS):
+            yield from some
 
     def runs(self, experiments: Sequence[str], ids: Sequence[str]) -> Iterator[list[Any]]:
         """The runs with these ids that are in these experiments, some hundred at a time."""
-        if not experiments:
-            return
-        if self._http is not None:
-            http = self._http
-            asked = [
-                {"experiment_ids": list(experiments), "max_results": IDS, "run_view_type": "ALL",
-                 "filter": f"attributes.run_id IN ({_quoted(some)})"}
-                for some in _some(ids)
-            ]  # fmt: skip
-            for answer in _at_once(lambda one: http.ask("POST", "runs/search", one), asked):
-                yield [_run(said) for said in answer.get("runs", ())]
-            return
-        from mlflow.entities import ViewType
+        return self._runs(
+            [(list(experiments), f"attributes.run_id IN ({_quoted(some)})") for some in _some(ids)],
+            "ALL", IDS,
+        )  # fmt: skip
 
-        for some in _some(ids):
-            yield list(call(
-                "read runs", self._store.search_runs, list(experiments),
-                f"attributes.run_id IN ({_quoted(some)})", ViewType.ALL, max_results=IDS,
-            ))  # fmt: skip
+    def _runs(
+        self, asked: Sequence[tuple[list[str], str]], view: Literal["ALL", "ACTIVE_ONLY"], size: int
+    ) -> Iterator[list[Any]]:
+        """What is found in each of some experiments by a filter, in pages of this size."""
+        asked = [one for one in asked if one[0]]
+        if self._http is None:
+            from mlflow.entities import ViewType
+
+            search = self._store.search_runs
+            for experiments, where in asked:
+                yield list(_every(
+                    "read runs", search, experiment_ids=experiments, filter_string=where,
+                    run_view_type=getattr(ViewType, view), max_results=size,
+                ))  # fmt: skip
+            return
+        bodies = [
+            {"experiment_ids": experiments, "filter": where, "run_view_type": view, "max_results": size}
+            for experiments, where in asked
+        ]
+        for pages in self._http.at_once("runs/search", bodies):
+            yield [_run(said) for page in pages for said in page.get("runs", ())]
 
     def logged_models(self, experiments: Sequence[str], ids: Sequence[str]) -> Iterator[list[Any]]:
         """The LoggedModels with these ids that are in these experiments, some hundred at a time."""
-        if not experiments:
+        filters = [f"model_id IN ({_quoted(some)})" for some in _some(ids)] if experiments else []
+        if self._http is None:
+            search = self._store.search_logged_models
+            for where in filters:
+                yield list(_every(
+                    "read logged models", search, experiment_ids=list(experiments), filter_string=where,
+                    max_results=IDS,
+                ))  # fmt: skip
             return
-        if self._http is not None:
-            http = self._http
-            asked = [
-                {"experiment_ids": list(experiments), "max_results": IDS,
-                 "filter": f"model_id IN ({_quoted(some)})"}
-                for some in _some(ids)
-            ]  # fmt: skip
-            for answer in _at_once(lambda one: http.ask("POST", "logged-models/search", one), asked):
-                yield [_logged_model(said) for said in answer.get("models", ())]
+        bodies = [
+            {"experiment_ids": list(experiments), "filter": where, "max_results": IDS} for where in filters
+        ]
+        for pages in self._http.at_once("logged-models/search", bodies):
+            yield [_logged_model(said) for page in pages for said in page.get("models", ())]
+
+
+def _every(what: str, search: Callable[..., Any], **asked: Any) -> Iterator[Any]:
+    """Every result of a search of a store, page by page."""
+    token = None
+    while True:
+        found = call(what, search, **asked, page_token=token)
+        yield from found
+        token = found.token
+        if not token:
             return
-        for some in _some(ids):
-            yield list(call(
-                "read logged models", self._store.search_logged_models, list(experiments),
-                f"model_id IN ({_quoted(some)})", max_results=IDS,
-            ))  # fmt: skip
 
 
 def _speaks_http(store: Any) -> bool:
@@ -202,6 +174,28 @@ class _Http:
             if not token:
                 return
 
+    def at_once(self, path: str, bodies: Sequence[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+        """All pages of each of several searches, in their order; a few requests are under way at a time, and
+        as many answers are waiting.
+        """
+
+        def every_page(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+            return list(self.pages("POST", path, body))
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            # MLflow keeps the workspace in the context, which a thread does not get by itself.
+            left = iter(bodies)
+            waiting = [
+                pool.submit(copy_context().run, every_page, body) for body in islice(left, 2 * AT_ONCE)
+            ]
+            try:
+                while waiting:
+                    yield waiting.pop(0).result()
+                    waiting += [pool.submit(copy_context().run, every_page, body) for body in islice(left, 1)]
+            finally:
+                for future in waiting:
+                    future.cancel()
+
     def ask(self, method: str, path: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to one request. Raises RegistryError."""
         from mlflow.utils.rest_utils import http_request, verify_rest_response
@@ -223,20 +217,6 @@ class _Http:
         return said
 
 
-def _at_once(ask: Callable[[T], Any], asked: Sequence[T]) -> Iterator[Any]:
-    """The answers, in order; at most AT_ONCE requests are under way, and as many answers are waiting."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(ask, one) for one in asked[: 2 * AT_ONCE]]
-        following = iter(asked[2 * AT_ONCE :])
-        try:
-            while waiting:
-                yield waiting.pop(0).result()
-                waiting += [pool.submit(ask, one) for one in [next(following, None)] if one is not None]
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
 def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[start : start + IDS] for start in range(0, len(ids), IDS))
 
@@ -250,11 +230,6 @@ def _quoted(ids: Iterable[str]) -> str:
 
 def _pairs(said: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {one["key"]: one.get("value", "") for one in said}
-
-
-def _model(name: str, tags: dict[str, str], aliases: dict[str, int], said: Mapping[str, Any]) -> ModelFacts:
-    workspace = said.get("workspace") or said.get("_workspace") or "default"
-    return ModelFacts(name, tags, aliases, (), workspace)
 
 
 def _version(said: Mapping[str, Any]) -> Any:

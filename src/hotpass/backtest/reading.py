@@ -48,6 +48,7 @@ class Library:
 
     def __init__(self, registry: MlflowRegistry, ledger: Any) -> None:
         self._registry = Searches(registry.store)
+        self._one_by_one = registry.uri.startswith("databricks")  # a search there must name a model
         self._tracking = Searches(registry.tracking)
         self._ledger = self._tracking if ledger is registry.tracking else Searches(ledger)
 
@@ -75,7 +76,7 @@ class Library:
         versions: dict[str, dict[int, VersionFacts]] = {name: {} for name in names}
         books.versions = versions
         count = 0
-        for where in map(name_is, names) if few or listed == 1 else [""] if names else []:
+        for where in map(name_is, names) if few or listed == 1 or self._one_by_one else [""] if names else []:
             for facts in self._registry.versions(where, lambda name: _aliases(books, name)):
                 found = versions.get(facts.model)
                 if found is not None:
@@ -100,7 +101,7 @@ class Library:
             books.experiments = [
                 experiment.experiment_id
                 for experiment in self._tracking.experiments()
-                if not experiment.name.startswith(ROOT)
+                if experiment.name != ROOT and not experiment.name.startswith(f"{ROOT}/")
             ]
         runs: dict[str, dict[str, Any]] = {number: {} for number in [*ledgers, root]}
         if ledgers:

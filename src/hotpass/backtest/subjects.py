@@ -14,6 +14,7 @@ from hotpass.artifacts import DIGEST_TAG
 from hotpass.backtest.reading import Books, Evidence
 from hotpass.backtest.remembered import RememberedCandidate, RememberedChampion, Snapshot
 from hotpass.candidate import Candidate, Subject
+from hotpass.errors import RegistryError
 from hotpass.facts import Approval, LoggedModelFacts, ModelFile, Person, RunFacts, Stay, VersionFacts
 from hotpass.ledger.approvals import standing_approvals
 from hotpass.ledger.reading import key_of, stays_by_version
@@ -23,7 +24,7 @@ from hotpass.registry.convert import MODEL_FILE_TAG, model_file_of_tag
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.registry.port import ModelFacts
 from hotpass.stages import RESTING, ModelStage, alias_of
-from hotpass.verdicts import Excuse, ExcuseKind, Identity, Json
+from hotpass.verdicts import Decision, ExcuseKind, Identity, Json
 
 _NOTHING: Snapshot = {}
 
@@ -62,8 +63,8 @@ class History:
 class Trial:
     """One thing to judge: a version, as it was, that asks to go to a stage at a moment.
 
-    `entry` is the decision on record that this is, or None where nobody has asked yet. `gone` says that the
-    registry has the version no longer, so that only what was recorded is known of it.
+    `entry` is the record of the decision `then` that this is; both None where nobody has asked yet. `gone`
+    says that the registry has the version no longer, so that only what was recorded is known of it.
     """
 
     facts: VersionFacts
@@ -72,15 +73,12 @@ class Trial:
     history: History
     champion: VersionFacts | None = None
     entry: Entry | None = None
+    then: Decision | None = None
     gone: bool = False
 
     @property
-    def snapshot(self) -> Snapshot:
-        return _NOTHING if self.entry is None else self.entry.record.body.get("evidence") or _NOTHING
-
-    @property
     def rollback(self) -> bool:
-        return self.entry is not None and self.entry.record.body.get("rollback") is True
+        return self.then is not None and self.then.rollback
 
     def versions(self) -> Iterator[VersionFacts]:
         """The versions whose evidence a gate may ask for."""
@@ -88,22 +86,22 @@ class Trial:
         if self.champion is not None:
             yield self.champion
 
-    def overridden(self) -> Mapping[str, Excuse]:
-        """What was overridden in the decision on record, by the names of the gates."""
-        said = self.entry.record.body.get("judgements", ()) if self.entry else ()
-        found = {one["name"]: Excuse.from_json(one["excuse"]) for one in said if one.get("excuse")}
-        return {name: excuse for name, excuse in found.items() if excuse.kind is ExcuseKind.OVERRIDE}
+    def overridden(self) -> frozenset[str]:
+        """The gates that were overridden in the decision on record, by the names of their entries."""
+        excused = self.then.excused if self.then is not None else ()
+        return frozenset(
+            judgement.entry.name for judgement in excused
+            if judgement.excuse is not None and judgement.excuse.kind is ExcuseKind.OVERRIDE
+        )  # fmt: skip
 
     def candidate(self, evidence: Evidence, files: MlflowRegistry | None) -> Candidate:
         """A new candidate, which reads what was recorded first and then `evidence`. With `files`, the MLmodel
         file of a version is read where nothing else says what is in it.
         """
-        entry, snapshot = self.entry, self.snapshot
+        entry, then = self.entry, self.then
+        snapshot: Snapshot = _NOTHING if then is None else then.evidence or _NOTHING
         identity = self.facts.identity()
-        digest = self.facts.tags.get(DIGEST_TAG, "")
-        if entry is not None:
-            recorded = entry.identity()
-            digest = recorded.artifact_digest if recorded else digest
+        digest = self.facts.tags.get(DIGEST_TAG, "") if then is None else then.identity.artifact_digest
         rival: Subject | None = None
         if self.champion is not None:
             rival = RememberedChampion(
@@ -165,29 +163,31 @@ class _Sources:
 
 
 def decided(books: Books, history: History, since: datetime) -> Iterator[Trial]:
-    """A trial for every decision that was recorded since then, oldest first."""
+    """A trial for every decision that was recorded since then, oldest first. What of a record is no decision
+    that this Hotpass reads is noted in `books`.
+    """
     versions = books.versions.get(history.model.name, {})
     for entry in history.entries:
-        record, body = entry.record, entry.record.body
+        record = entry.record
         if record.kind is not Kind.DECISION or record.time < since:
             continue
-        subject = entry.identity()
-        if subject is None:
+        try:
+            then = Decision.from_json({**record.body, "id": entry.id})
+        except RegistryError as error:
+            books.notes.append(f"record {entry.id} of {record.model} was left out: {error}")
             continue
+        subject, stage, to_stage = then.identity, then.from_stage, then.to_stage
         today = versions.get(subject.version)
         gone = today is None or not today.identity().same_version(subject)
-        stage, to_stage = str(body["from"]), str(body["to"])
-        facts = today if today is not None and not gone else _recorded(subject, body.get("evidence") or {})
-        number = body.get("champion")
-        champion = versions.get(number) if number is not None else None
-        if number is not None and champion is None:
-            champion = VersionFacts(subject.model, number, 0, to_stage, workspace=subject.workspace)
-        yield Trial(
-            replace(facts, stage=stage, aliases=_aliases_in(stage)), to_stage,
-            datetime.fromisoformat(body["decided_at"]), history,
-            None if champion is None else replace(champion, stage=to_stage, aliases=_aliases_in(to_stage)),
-            entry, gone,
-        )  # fmt: skip
+        facts = today if today is not None and not gone else _recorded(subject, then.evidence or {})
+        champion = None
+        if then.champion is not None:
+            champion = versions.get(then.champion) or VersionFacts(
+                subject.model, then.champion, 0, to_stage, workspace=subject.workspace
+            )
+            champion = replace(champion, stage=to_stage, aliases=_aliases_in(to_stage))
+        facts = replace(facts, stage=stage, aliases=_aliases_in(stage))
+        yield Trial(facts, to_stage, then.decided_at, history, champion, entry, then, gone)
 
 
 def _recorded(subject: Identity, evidence: Mapping[str, Json]) -> VersionFacts:

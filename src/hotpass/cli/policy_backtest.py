@@ -239,7 +239,7 @@ def show(summary: Summary, policies: str, against: JudgedBy | None) -> None:
         output.say(f"- and {len(found.notes) - ROWS:,} more that could not be read; --json has all")
 
 
-def show_effect(summary: Summary, against: str | None) -> None:
+def show_effect(summary: Summary, against: str | None, policies: str = "these policies") -> None:
     """The tables of a backtest."""
     from hotpass.backtest.markdown import label
     from hotpass.verdicts import Outcome
@@ -249,7 +249,9 @@ def show_effect(summary: Summary, against: str | None) -> None:
         return
     table = _Table("", *(f"{outcome}>" for outcome in Outcome))
     for count in summary.counts:
-        table.row(label(count, against), *(f"{count.outcomes.get(outcome, 0):,}" for outcome in Outcome))
+        table.row(
+            label(count, against, policies), *(f"{count.outcomes.get(outcome, 0):,}" for outcome in Outcome)
+        )
     table.show(len(summary.counts))
     stopping = [gate for gate in summary.gates if gate.stops or gate.alone_before]
     before = [] if against is None else ["alone before>"]

@@ -165,7 +165,7 @@ def _markdown(
         changed = f"{len(effect.changed):,} of {len(effect.of.cases):,}"
         lines += [f"#### Effect: {changed} would go another way", ""]
         lines += [f"Decisions and versions since {effect.of.since:%Y-%m-%d}, judged by both.", ""]
-        lines += effect_lines(effect, before.short)
+        lines += effect_lines(effect, before.short, after.short)
     elif why_not:
         lines.append(escaped(why_not))
     return lines
@@ -180,7 +180,8 @@ def _show(
     words = title(found)
     output.say(f"{words[0].upper()}{words[1:]}.", style="bold")
     for policy, some in groupby(found, key=lambda one: one.policy):
-        output.say(shown(f"\npolicy {policy}"), style="bold")
+        output.say("")
+        output.say(shown(f"policy {policy}"), style="bold")
         for one in some:
             place = f"{one.part}: " if one.part else ""
             verdict = f" ({one.effect})" if one.effect else ""
@@ -197,8 +198,8 @@ def _show(
         from hotpass.backtest.outcomes import EACH_BY_ITSELF, NOT_ASKED
 
         output.say(f"\nEffect on what is on record since {effect.of.since:%Y-%m-%d}:", style="bold")
-        show_effect(effect, before.short)
+        show_effect(effect, before.short, after.short)
         for remark in [*effect.remarks, *effect.of.notes[:20], EACH_BY_ITSELF, NOT_ASKED]:
             output.say(f"- {shown(remark)}")
     elif why_not:
-        output.say(f"\n{shown(why_not)}")
+        output.say(f"\n{why_not}")

@@ -165,10 +165,11 @@ def _gates(
         assert entry is not None
         kind = Kind.CHANGED if before and after else Kind.ADDED if after else Kind.REMOVED
         if before is not None and after is not None:
-            settings = _settings(before, after)
+            own, common = _parameters(before, after), _keys(before, after)
+            settings = (*own, *common)
             if not settings:
                 continue
-            effect = effect_of(before, after, [one.name for one in settings])
+            effect = effect_of(before, after, parameters=len(own))
         else:
             settings = ()
             counts = entry.enforcement is not Enforcement.ADVISORY
@@ -190,11 +191,15 @@ def _says(entry: GateEntry) -> tuple[str, ...]:
     return tuple(f"{sentence}{how}" for sentence in said)
 
 
-def _settings(before: GateEntry, after: GateEntry) -> tuple[Setting, ...]:
-    """Every parameter and every key that differs."""
-    found = list(_different(_leaves(before.parameters), _leaves(after.parameters)))
-    old, new = _common(before), _common(after)
-    return (*found, *_different(old, new))
+def _parameters(before: GateEntry, after: GateEntry) -> tuple[Setting, ...]:
+    """Every parameter that differs."""
+    old, new = _leaves(before.parameters, before.gate_name), _leaves(after.parameters, after.gate_name)
+    return tuple(_different(old, new))
+
+
+def _keys(before: GateEntry, after: GateEntry) -> tuple[Setting, ...]:
+    """Every key of the entry beside the gate that differs."""
+    return tuple(_different(_common(before), _common(after)))
 
 
 def _common(entry: GateEntry) -> dict[str, Any]:
@@ -218,16 +223,18 @@ def _text(value: Any) -> str:
     return "" if value is _NOBODY else flow(value)
 
 
-def _leaves(value: Any, name: str = "") -> dict[str, Any]:
-    """`{roc_auc: {at_least: 0.75}}` as `{"roc_auc.at_least": 0.75}`; what is no mapping has one name."""
+def _leaves(value: Any, otherwise: str, name: str = "") -> dict[str, Any]:
+    """`{roc_auc: {at_least: 0.75}}` as `{"roc_auc.at_least": 0.75}`; what is no mapping has the name
+    `otherwise`.
+    """
     if value is None and not name:
         return {}
-    if isinstance(value, Mapping) and value:
-        found: dict[str, Any] = {}
+    if isinstance(value, Mapping):
+        found: dict[str, Any] = {name: value} if name and not value else {}
         for key, item in value.items():
-            found |= _leaves(item, f"{name}.{key}" if name else str(key))
+            found |= _leaves(item, otherwise, f"{name}.{key}" if name else str(key))
         return found
-    return {name or "value": value}
+    return {name or otherwise: value}
 
 
 def _texts(

@@ -21,12 +21,11 @@ class Effect(StrEnum):
     UNSURE = ""
 
 
-def effect_of(before: GateEntry, after: GateEntry, changed: Sequence[str]) -> Effect:
-    """Who gets past the entry now; `changed` are the dotted names of the parameters and keys that differ."""
+def effect_of(before: GateEntry, after: GateEntry, *, parameters: int) -> Effect:
+    """Who gets past the entry now; `parameters` is how many of them differ."""
     effects = set()
-    own = [name for name in changed if name not in ("enforcement", "by", "hint")]
-    if own:
-        effects.add(_by_demands(before, after, single=len(own) == 1))
+    if parameters:
+        effects.add(_by_demands(before, after, single=parameters == 1))
     if before.enforcement is not after.enforcement:
         up = _WEIGHT[after.enforcement] > _WEIGHT[before.enforcement]
         effects.add(Effect.STRICTER if up else Effect.LOOSER)
