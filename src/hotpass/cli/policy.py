@@ -46,6 +46,7 @@ def lint(
         ),
     ] = None,
     plugins: PluginsOption = None,
+    policies_from: PoliciesFromOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail where there is a warning, too.")] = False,
     with_registry: Annotated[
         bool,
@@ -77,7 +78,12 @@ def lint(
         from hotpass.cli.lint_metrics import looking
 
         look = looking(registry_uri, tracking_uri)
-    raise typer.Exit(run(paths or (), plugins or (), reporting=reporting, strict=strict, look=look))
+    raise typer.Exit(
+        run(
+            paths or (), plugins or (), reporting=reporting, strict=strict, look=look,
+            policies_from=policies_from,
+        )
+    )  # fmt: skip
 
 
 @app.command("test")
@@ -131,6 +137,7 @@ class Kind(StrEnum):
 
     POLICY = "policy"
     CASES = "cases"
+    WAIVER = "waiver"
 
 
 @app.command()
@@ -166,19 +173,21 @@ def schema(
     policies: PoliciesOption = None,
     plugins: PluginsOption = None,
 ) -> None:
-    """Print the JSON Schema of policy files, with the gates of all plugins in it, or that of cases.
+    """Print the JSON Schema of policy files, with the gates of all plugins in it, or that of cases or
+    waivers.
 
-    With --write all go beside the policies, to policy.schema.json and cases.schema.json, where the first line
-    of a file can name its own for editors:
+    With --write all go beside the policies, to policy.schema.json, cases.schema.json and waiver.schema.json,
+    where the first line of a file can name its own for editors:
 
     # yaml-language-server: $schema=policy.schema.json
     """
     from hotpass.cases import schema as cases
     from hotpass.policy import schema as subject
+    from hotpass.policy import waiver_schema as waivers
     from hotpass.policy.loader import gates_of
 
-    if not write and of is Kind.CASES:
-        print(cases.schema_text(), end="")
+    if not write and of is not Kind.POLICY:
+        print((cases if of is Kind.CASES else waivers).schema_text(), end="")
         return
     text = subject.schema_text(gates_of(plugins=plugins))
     if not write:
@@ -187,6 +196,7 @@ def schema(
     folder = _folder(policies)
     _write(folder / subject.FILE, text)
     _write(folder / cases.FILE, cases.schema_text())
+    _write(folder / waivers.FILE, waivers.schema_text())
 
 
 @app.command()
