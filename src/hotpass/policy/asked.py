@@ -33,6 +33,11 @@ class Asked(NamedTuple):
         return self.entry.enforcement is Enforcement.MANDATORY
 
     @property
+    def inherited(self) -> bool:
+        """Whether it stands in a shared policy that this one extends, to ask for more than that does."""
+        return bool(self.policy.extends) and not self.entry.where.startswith(f"{self.policy.path}:")
+
+    @property
     def from_stage(self) -> str | None:
         return None if self.promotion is None else self.promotion.from_stage
 

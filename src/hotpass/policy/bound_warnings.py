@@ -15,6 +15,8 @@ _COUNTS = ("age", "approvals", "stay")
 _ANYTHING = frozenset({".*", ".+", "^.*$", "^.+$", "(.*)", "(.+)", ".*?", ".+?", "(?s).*", "(?s).+"})
 _NOTHING = frozenset({"^", "$", "^$", "()"})
 _SHARE = Range(0, 1)
+#: From here on a bound of a share looks like one in percent.
+_PERCENT = 5
 
 
 def bound_warnings(asked: Asked) -> Iterator[Problem]:
@@ -44,11 +46,17 @@ def _value(asked: Asked, demand: Demand) -> Iterator[Problem]:
             "never-passes", f"can never pass: it wants {demand}, and {_lies(demand, limits)}",
             _remedy(demand, limits),
         )  # fmt: skip
-    elif demand.exact and demand.limits and implies(whole, demand):
+    elif always_met(demand):
         yield asked.warn(
             "cannot-fail", f"cannot fail for {demand.label}: it wants {demand}, and {_lies(demand, limits)}",
             "Ask for more, or take it out.",
         )  # fmt: skip
+
+
+def always_met(demand: Demand) -> bool:
+    """Whether every value that there can be is as the gate demands."""
+    limits = range_of(demand.subject) if demand.exact and demand.limits else None
+    return limits is not None and implies(Demand(demand.subject, low=limits.low, high=limits.high), demand)
 
 
 def _stage(asked: Asked, demand: Demand) -> Iterator[Problem]:
@@ -101,6 +109,6 @@ def _lies(demand: Demand, limits: Range) -> str:
 
 def _remedy(demand: Demand, limits: Range) -> str:
     bound = demand.low if demand.low is not None else demand.high
-    if limits == _SHARE and bound is not None and 1 < bound <= 100:
+    if limits == _SHARE and bound is not None and _PERCENT <= bound <= 100:
         return f"If it is meant in percent, write {number_text(as_read(bound).scaleb(-2))}."
     return "Write a bound that a value can meet."

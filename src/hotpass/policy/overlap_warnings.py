@@ -13,6 +13,7 @@ from typing import NamedTuple
 from hotpass.demands import Demand, implies
 from hotpass.errors import Problem
 from hotpass.policy.asked import Asked
+from hotpass.policy.bound_warnings import always_met
 from hotpass.policy.globs import covered, neighbours, overlap
 from hotpass.policy.pair_warnings import always_with, cannot_both, contradiction, fact_of, target_of
 
@@ -68,7 +69,7 @@ def _contradicted(item: _Item, near: Sequence[_Item]) -> Iterator[Problem]:
 
 def _shadowed(item: _Item, near: Sequence[_Item]) -> Iterator[Problem]:
     asked, mine = item
-    if not (mine.exact and mine.limits):
+    if not (mine.exact and mine.limits) or asked.inherited or always_met(mine):
         return
     for other, demand in near:
         if (
@@ -82,7 +83,7 @@ def _shadowed(item: _Item, near: Sequence[_Item]) -> Iterator[Problem]:
         ):
             yield asked.warn(
                 "shadowed",
-                f"asks for nothing new by {mine}: policy {other.policy.name} covers these models too, and "
+                f"asks for nothing new with {mine}: policy {other.policy.name} covers these models too, and "
                 f"{other.there} asks for {demand}",
                 "Take it out, or ask for more.",
             )

@@ -10,6 +10,7 @@ from itertools import combinations
 from hotpass.demands import Demand, disjoint, implies
 from hotpass.errors import Problem
 from hotpass.policy.asked import Asked
+from hotpass.policy.bound_warnings import always_met
 from hotpass.stages import ModelStage
 
 #: Stages from which a version may go by a promotion without `from`.
@@ -33,7 +34,10 @@ def pair_warnings(asked: Sequence[Asked]) -> Iterator[Problem]:
             others = [
                 other
                 for other in beside[one.order]
-                if other.order not in idle and always_with(one, other) and _outlasts(other, one)
+                if other.order not in idle
+                and always_with(one, other)
+                and _outlasts(other, one)
+                and (other.inherited or not one.inherited)
             ]
             whole, problems = _shadow(one, others) if others else (False, [])
             if whole:
@@ -62,6 +66,8 @@ def contradiction(late: Asked, early: Asked, also: str = "") -> Iterator[Problem
         return
     for demand in late.demands:
         for other in early.demands:
+            if demand.subject == "stage" and (late.from_stage or early.from_stage):
+                continue  # one of the two can never pass by itself
             if cannot_both(demand, other):
                 message = f"contradicts {early.there}: no version has both {demand} and {other}{also}"
                 yield late.warn("contradicts", message, "Change one of the two, or take it out.")
@@ -92,9 +98,13 @@ def _shadow(asked: Asked, others: Sequence[Asked]) -> tuple[bool, list[Problem]]
             return True, [asked.warn("shadowed", message, _REMEDY)]
     found = []
     for demand in asked.demands:
-        by = _asked_by(demand, asked, others) if demand.exact and demand.limits else None
+        by = (
+            None
+            if not demand.exact or not demand.limits or always_met(demand)
+            else (_asked_by(demand, asked, others))
+        )
         if by is not None:
-            message = f"asks for nothing new by {demand}: {by[0].there} asks for {by[1]}"
+            message = f"asks for nothing new with {demand}: {by[0].there} asks for {by[1]}"
             found.append(asked.warn("shadowed", message, _REMEDY))
     return False, found
 

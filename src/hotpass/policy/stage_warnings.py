@@ -28,20 +28,26 @@ def stage_warnings(policy: Policy) -> Iterator[Problem]:
             yield from _past_staging(promotion)
         origin = promotion.from_stage
         if origin is not None and origin.lower() not in reached:
-            meant = closest(origin, [entry.to_stage for entry in policy.promotions], cutoff=0.75)
-            yield warning_at(
-                promotion.where, "unreachable",
+            message = (
                 f"no version gets to {origin} under this policy, so none is promoted from there to "
-                f"{promotion.to_stage}",
-                (f"Did you mean {meant!r}? Or add" if meant else "Add") + f" a promotion `to: {origin}`; "
-                f"without one, going to {origin} is denied.",
-            )  # fmt: skip
+                f"{promotion.to_stage}"
+            )
+            yield warning_at(promotion.where, "unreachable", message, _way_to(origin, policy))
     gates = policy.rollback
     if gates and all(gate.enforcement is Enforcement.ADVISORY for gate in gates):
         yield warning_at(
             gates[0].where, "cannot-fail", "every gate of the rollback is advisory: none blocks",
             "Make one mandatory, or leave `rollback` out.",
         )  # fmt: skip
+
+
+def _way_to(origin: str, policy: Policy) -> str:
+    targets = [entry.to_stage for entry in policy.promotions]
+    if origin.lower() in map(str.lower, targets):
+        return f"The promotions to {origin} are from stages that no version gets to."
+    meant = closest(origin, targets, cutoff=0.75)
+    ask = f"Did you mean {meant!r}? Or add" if meant else "Add"
+    return f"{ask} a promotion `to: {origin}`; without one, going to {origin} is denied."
 
 
 def _past_staging(promotion: PromotionEntry) -> Iterator[Problem]:
