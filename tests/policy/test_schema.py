@@ -17,7 +17,7 @@ from hotpass.cases.reference import cases_reference
 from hotpass.errors import PluginError
 from hotpass.gates import Gate
 from hotpass.plugins import create_manager, gate_classes
-from hotpass.policy import reference, schema
+from hotpass.policy import reference, schema, waiver_schema
 from hotpass.policy.compose import parse
 from hotpass.policy.loader import load_policies
 from hotpass.policy.nodes import value_of
@@ -41,6 +41,8 @@ def test_the_committed_schema_is_fresh() -> None:
     assert committed == schema.schema_text(GATES), "run `hotpass policy schema --write`"
     of_cases = (POLICIES / cases.FILE).read_text(encoding="utf-8")
     assert of_cases == cases.schema_text(), "run `hotpass policy schema --write`"
+    of_waivers = (POLICIES / waiver_schema.FILE).read_text(encoding="utf-8")
+    assert of_waivers == waiver_schema.schema_text(), "run `hotpass policy schema --write`"
 
 
 def test_the_committed_reference_is_fresh() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from hotpass.gates import Gate
 from hotpass.policy.compose import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, MAX_NODES
+from hotpass.policy.waiver_reference import ABOUT
+from hotpass.policy.waiver_schema import compose_waiver_schema
 from hotpass.policy.words import flow, listed
 
 #: First line of what is generated; a file without it is somebody's own and is not overwritten.
@@ -55,13 +57,12 @@ rollback: # gates beside what every rollback needs; left out: none
 ```
 
 Where several policies cover a model, all must allow. An advisory gate is shown and never blocks. An
-overridable one blocks like a mandatory one: `by:` says who may override it, and there is no command for that
-yet.
+overridable one blocks like a mandatory one, until one of those under `by:` overrides it; see Exceptions.
 
 Policies are found by `--policies`, then `HOTPASS_POLICIES`, then `[tool.hotpass] policies` in the nearest
 pyproject.toml, then `./policies`. A folder is read with all folders in it: every `*.yaml` and `*.yml`, except
-`*.cases.yaml` and names that begin with a dot. A place that is named and missing, empty or broken is an
-error.
+`*.cases.yaml` and names that begin with a dot; those in a folder `waivers` are waivers. A place that is named
+and missing, empty or broken is an error.
 
 YAML is read in its 1.2 core schema: `true` and `false` are the only booleans, so `on`, `yes` and `24:00` are
 texts. Refused are keys given twice, tags, merge keys (`<<`), several documents, keys that are not text,
@@ -75,7 +76,9 @@ numbers with a leading zero, NaN and infinities, control characters, and files o
 
 def reference(gates: Mapping[str, type[Gate]], sections: Sequence[str] = ()) -> str:
     """The reference, with these gates in the order of their names, and `sections` before them."""
-    return "\n".join([MARK, "", _FORMAT, *sections, "# Gates", "", *(_gate(gate) for gate in gates.values())])
+    waivers = "\n".join([ABOUT, *_lines(compose_waiver_schema(), 0), ""])
+    parts = [_FORMAT, waivers, *sections, "# Gates", "", *(_gate(gate) for gate in gates.values())]
+    return "\n".join([MARK, "", *parts])
 
 
 def _gate(gate: type[Gate]) -> str:

@@ -65,7 +65,7 @@ def compose_waiver_schema() -> dict[str, Any]:
             "reason": {"description": "Why, for the record.", **line, "maxLength": LONGEST_REASON},
             "granted_by": {"description": "Who granted it.", **line, "maxLength": LONGEST_NAME},
             "granted": {
-                "description": "Since when it holds: a date (in UTC), or a moment with a time zone. It is not "
+                "description": "Since when it holds: a date (in UTC), or a moment with its zone. It is not "
                 "for versions that were registered later.",
                 **when,
             },
@@ -81,6 +81,6 @@ def compose_waiver_schema() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def waiver_schema_text() -> str:
+def schema_text() -> str:
     """`compose_waiver_schema` as it is written to a file."""
     return json.dumps(compose_waiver_schema(), indent=2, ensure_ascii=False) + "\n"
