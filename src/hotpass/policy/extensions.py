@@ -24,7 +24,8 @@ DIGEST = "sha256:[0-9a-f]{64}"
 #: A file in a folder or a repository, and nowhere else.
 PATH = r"(?!\.{1,2}/)[^/\\:\s][^/\\:]*(/(?!\.{1,2}/)[^/\\:]+)*\.ya?ml"
 
-_MOST = 20
+#: Entries in one file.
+MOST = 20
 _EXAMPLE = "- {folder: ../shared, path: baseline.yaml}"
 _HELPERS = re.compile("[A-Za-z0-9]+::")
 _SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -93,8 +94,8 @@ def read_extensions(field: Field | None, desk: Desk) -> tuple[Extension, ...]:
             desk.note(node, f"'extends' must be a list of shared policies, and this is {kind}",
                       f"For example: {_EXAMPLE}")  # fmt: skip
         return ()
-    if len(node.items) > _MOST:
-        desk.note(node, f"a policy extends at most {_MOST} others", "Let a shared policy extend the rest.")
+    if len(node.items) > MOST:
+        desk.note(node, f"a policy extends at most {MOST} others", "Let a shared policy extend the rest.")
         return ()
     return tuple(found for item in node.items for found in _extension(item, desk))
 

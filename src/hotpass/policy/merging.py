@@ -31,7 +31,7 @@ def merged(own: Policy, layers: Sequence[Layer]) -> tuple[Policy | None, list[Pr
     its_own = _ways(own)
     problems = [*_spelt_differently(own, layers), *_openings(layers, ways, its_own)]
     promotions: list[PromotionEntry] = []
-    for way in dict.fromkeys(chain(*ways, its_own)):
+    for way in dict.fromkeys(chain(its_own, *ways)):
         entries = [known[way] for known in (*ways, its_own) if way in known]
         problems.extend(_contradictions(entries))
         archive = next((e.archive_existing for e in entries if e.archive_existing is not None), None)

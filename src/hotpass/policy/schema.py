@@ -11,6 +11,7 @@ from typing import Any
 from hotpass.errors import PluginError
 from hotpass.gates import Gate
 from hotpass.policy.desk import STAGES
+from hotpass.policy.extensions import COMMIT, DIGEST, MOST, PATH
 from hotpass.policy.reader import ALIAS, NAME
 from hotpass.stages import TEAM_STAGE
 from hotpass.verdicts import Enforcement
@@ -37,11 +38,19 @@ def compose_schema(gates: Mapping[str, type[Gate]]) -> dict[str, Any]:
         "title": "Hotpass policy",
         "description": "Which models it covers, and for each promotion which gates must pass.",
         "type": "object",
-        "required": ["policy", "models", "promotions"],
+        "required": ["policy"],
+        "if": {"required": ["shared"], "properties": {"shared": {"const": True}}},
+        "then": {"properties": {"models": False}},
+        "else": {"required": ["models"]},
+        "anyOf": [{"required": ["promotions"]}, {"required": ["extends"]}],
         "additionalProperties": False,
         "properties": {
             "policy": {"description": "Its name, in every record.", "type": "string", "pattern": f"^{NAME}$"},
             "description": {"description": "What it is for, in a sentence or two.", **_TEXT},
+            "shared": {
+                "description": "Whether it covers no model and is only there to be extended.",
+                "type": "boolean",
+            },
             "models": {
                 "description": "The models it covers; * and ? stand for any letters and any one letter.",
                 "type": "array", "minItems": 1,
@@ -52,6 +61,11 @@ def compose_schema(gates: Mapping[str, type[Gate]]) -> dict[str, Any]:
                 "description": "More aliases that only a decision may move, besides those of the stages.",
                 "type": "array", "minItems": 1, "uniqueItems": True,
                 "items": {"type": "string", "pattern": f"^{ALIAS}$", "not": {"pattern": _NO_ALIAS}},
+            },
+            "extends": {
+                "description": "Shared policies, whose gates come before its own; it adds to them.",
+                "type": "array", "minItems": 1, "maxItems": MOST,
+                "items": {"oneOf": [{"$ref": "#/$defs/in_folder"}, {"$ref": "#/$defs/in_git"}]},
             },
             "promotions": {
                 "description": "The promotions that are possible; any other is denied.",
@@ -82,6 +96,40 @@ def compose_schema(gates: Mapping[str, type[Gate]]) -> dict[str, Any]:
                         "type": "boolean",
                     },
                 },
+            },
+            "in_folder": {
+                "type": "object", "required": ["folder", "path"], "additionalProperties": False,
+                "properties": {
+                    "folder": {
+                        "description": "Where, relative to this file.", "examples": ["../shared"], **_TEXT,
+                    },
+                    "path": {"$ref": "#/$defs/path"},
+                    "digest": {"$ref": "#/$defs/digest"},
+                },
+            },
+            "in_git": {
+                "type": "object", "required": ["git", "revision", "path", "digest"],
+                "additionalProperties": False,
+                "properties": {
+                    "git": {
+                        "description": "A repository; `hotpass policy fetch` fetches from it.",
+                        "examples": ["https://example.org/policies.git"], **_TEXT,
+                    },
+                    "revision": {
+                        "description": "The full id of a commit.",
+                        "type": "string", "pattern": f"^({COMMIT})$",
+                    },
+                    "path": {"$ref": "#/$defs/path"},
+                    "digest": {"$ref": "#/$defs/digest"},
+                },
+            },
+            "path": {
+                "description": "The policy file, relative to the folder or to the root of the repository.",
+                "type": "string", "pattern": f"^{PATH}$", "examples": ["policies/baseline.yaml"],
+            },
+            "digest": {
+                "description": "The SHA-256 of the file, as `hotpass policy fetch` says it.",
+                "type": "string", "pattern": f"^{DIGEST}$",
             },
             "stage": {"type": "string", "anyOf": [{"enum": list(STAGES)}, {"pattern": f"^{TEAM_STAGE}$"}]},
             "gates": {
