@@ -92,7 +92,10 @@ class Expression(Gate):
                 "additionalProperties": False,
             },
         ],
-        "examples": ["metrics.roc_auc >= 0.75", {"rule": "version > 1", "message": "Not the first one."}],
+        "examples": [
+            "metrics.roc_auc >= 0.75",
+            {"rule": "metrics.recall >= champion.metrics.recall", "message": "Recall must not fall."},
+        ],
     }  # fmt: skip
 
     def __init__(self, parameters: str | Mapping[str, Any]) -> None:

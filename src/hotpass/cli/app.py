@@ -54,7 +54,9 @@ COMMANDS = {
     "train": Command("hotpass.cli.train:train", "Train a lead scoring model and register it.", "Models"),
     "score": Command("hotpass.cli.score:score", "Score leads with a registered model.", "Models"),
     "policy": Command("hotpass.cli.policy:app", "Check policy files.", "Policies", is_group=True),
-    "plugins": Command("hotpass.cli.plugins:app", "List, check and write plugins.", "Policies", is_group=True),
+    "plugins": Command(
+        "hotpass.cli.plugins:app", "List, check and write plugins.", "Policies", is_group=True
+    ),
 }  # fmt: skip
 
 

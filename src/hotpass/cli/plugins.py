@@ -9,17 +9,21 @@ import typer
 
 from hotpass.cli import output
 from hotpass.cli.options import JsonOption, PluginsOption
+from hotpass.cli.plugins_check import check
+from hotpass.cli.plugins_new import new
 from hotpass.texts import shown
 
 if TYPE_CHECKING:
     import pluggy
 
-app = typer.Typer(no_args_is_help=True, help="See which plugins are in use.")
+app = typer.Typer(no_args_is_help=True, help="List, check and write plugins.")
+app.command()(check)
+app.command()(new)
 
 
 @app.callback()
 def group() -> None:
-    """See which plugins are in use."""
+    """List, check and write plugins."""
 
 
 @app.command("list")
