@@ -29,6 +29,7 @@ LIMITS = Limits(
     finite="For a metric that is none, write nan, inf or -inf.",
 )
 
+_CASE_KEYS, _VERSION_KEYS, _EXPECT_KEYS = tuple(keys.CASE), tuple(keys.VERSION), tuple(keys.EXPECT)
 _LONGEST_NAME = 200
 _MOST_PROBLEMS = 50
 _BEGIN = "Begin with `cases:`, and each case with `- case: what it shows`."
@@ -70,13 +71,14 @@ def _cases(root: Node, path: str, policy: Policy | None, desk: Desk) -> Iterator
             sound = desk.fields(given, known, (), "defaults", given)
             defaults = merged(None, Map(given.line, given.column, entries=dict(sound)))
     policies = None if policy is None else PolicySet.of([policy])
+    values = Values(desk, NOW)
     seen: dict[str, Node] = {}
     for item in _items(fields.get("cases"), desk):
         below = desk.mapping(item, "a case", _BEGIN)
         if below is None:
             continue
         before = len(desk.problems)
-        case = _case(below, merged(defaults, below), path, policies, desk)
+        case = _case(below, merged(defaults, below), path, policies, values)
         name_at = below.entries["case"][1] if "case" in below.entries else item
         name = value_of(name_at) if isinstance(name_at, Scalar) else None
         first = seen.setdefault(name, item) if isinstance(name, str) else item
@@ -118,10 +120,11 @@ def merged(base: Node | None, over: Node) -> Node:
     return Map(over.line, over.column, sound=over.sound, entries=entries)
 
 
-def _case(given: Map, full: Node, path: str, policies: PolicySet | None, desk: Desk) -> Case | None:
+def _case(given: Map, full: Node, path: str, policies: PolicySet | None, values: Values) -> Case | None:
     assert isinstance(full, Map)
-    fields = desk.fields(full, tuple(keys.CASE), ("case", "to", "expect"), "a case", given)
-    values = Values(desk, NOW)
+    desk = values.desk
+    fields = desk.fields(full, _CASE_KEYS, ("case", "to", "expect"), "a case", given)
+    values.now = NOW
     if "now" in fields:
         values.now = values.moment("now", fields["now"][1]) or NOW
     read = values.read(keys.CASE, fields)
@@ -141,7 +144,7 @@ def _case(given: Map, full: Node, path: str, policies: PolicySet | None, desk: D
     )
     at: Node = given
     try:
-        entries = plan_of(policies, candidate(**arguments)).entries if policy.covers(model) else ()
+        entries = _entries(policies, arguments) if policy.covers(model) else ()
         if override.gates and entries:
             at = fields["overrides"][1]
             check_override(entries, override)
@@ -153,6 +156,12 @@ def _case(given: Map, full: Node, path: str, policies: PolicySet | None, desk: D
         name.strip(), path, Place(given.line, given.column), model, values.now, arguments, expected, entries,
         override,
     )  # fmt: skip
+
+
+def _entries(policies: PolicySet, arguments: Mapping[str, Any]) -> tuple[GateEntry, ...]:
+    """The gates that the move of such a candidate calls for."""
+    who = {key: arguments[key] for key in ("model", "stage", "to", "rollback", "aliases") if key in arguments}
+    return plan_of(policies, candidate(**who)).entries
 
 
 def _arguments(fields: Mapping[str, Field], read: Mapping[str, Any], values: Values) -> dict[str, Any]:
@@ -169,7 +178,7 @@ def _version(what: str, node: Node, values: Values) -> dict[str, Any]:
     below = values.desk.mapping(node, repr(what), f"For example: {what}: {{metrics: {{roc_auc: 0.81}}}}")
     if below is None:
         return {}
-    fields = values.desk.fields(below, tuple(keys.VERSION), (), f"a {what}", below)
+    fields = values.desk.fields(below, _VERSION_KEYS, (), f"a {what}", below)
     read = values.read(keys.VERSION, fields)
     if "created_at" in read:
         at: datetime = read.pop("created_at")
@@ -183,7 +192,7 @@ def _expected(field: Field | None, values: Values) -> Expected | None:
     node = values.desk.mapping(field[1], "'expect'", "For example: expect: {outcome: allowed}")
     if node is None:
         return None
-    fields = values.desk.fields(node, tuple(keys.EXPECT), ("outcome",), "what to expect", node)
+    fields = values.desk.fields(node, _EXPECT_KEYS, ("outcome",), "what to expect", node)
     read = values.read(keys.EXPECT, fields)
     if "outcome" not in read:
         return None

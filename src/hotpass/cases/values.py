@@ -26,11 +26,15 @@ def _is_empty(node: Node) -> bool:
 
 
 class Values:
-    """Reads values of one case, judged at `now`. What is wrong goes to `desk`, and None stands for it."""
+    """Reads values of cases, judged at `now`. What is wrong goes to `desk`, and None stands for it.
+
+    What the cases of a file have in common, by its defaults and anchors, is read once.
+    """
 
     def __init__(self, desk: Desk, now: datetime) -> None:
         self.desk = desk
         self.now = now
+        self._read: dict[tuple[int, str, datetime], tuple[Node, Any]] = {}
         self._readers: Mapping[str, Callable[[str, Node], Any]] = {
             "approvals": self._approvals, "datasets": self._datasets, "flag": self._flag, "json": self._json,
             "messages": self._messages, "metrics": self._metrics, "moment": self.moment,
@@ -46,9 +50,20 @@ class Values:
         found = {}
         for name, (_, node) in fields.items():
             reader = self._readers.get(table[name].kind)
-            value = None if reader is None else reader(name, node)
+            if reader is None:
+                continue
+            key = (id(node), name, self.now)
+            known = self._read.get(key)
+            if known is not None:
+                found[name] = known[1]
+                continue
+            before = len(self.desk.problems)
+            value = reader(name, node)
             if value is not None:
                 found[name] = value
+                # What is wrong is told of every case that has it, or one would run without it.
+                if len(self.desk.problems) == before:
+                    self._read[key] = (node, value)  # with the node, so that its id stays its own
         return found
 
     def moment(self, what: str, node: Node) -> datetime | None:
