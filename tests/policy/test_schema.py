@@ -77,7 +77,7 @@ def test_the_projects_own_policy_is_valid_without_a_warning() -> None:
 #: Wrong in a way that a schema does not see: misspelt stages, gates' own objections, what stands twice.
 NOT_FOR_A_SCHEMA = {
     "approvals_never_enough", "comparison_direction", "comparison_without_metric", "from_equals_to",
-    "lineage_asks_nothing",
+    "extends_itself", "extends_not_there", "lineage_asks_nothing",
     "promotion_twice", "stage_misspelt", "stages_differ_in_case", "tags_bad_pattern", "threshold_impossible",
 }  # fmt: skip
 

@@ -133,7 +133,9 @@ def _place(field: Field | None, what: str, example: str, desk: Desk) -> str:
     text = desk.text(field, what, example) or ""
     if field is not None and text and (text != text.strip() or text.startswith("~")):
         desk.note(
-            field[1], f"{what} is {shorten(text)!r}", f"Write a path without blanks and `~`: {example}."
+            field[1],
+            f"{what} cannot be {shorten(text)!r}",
+            f"Write it without blanks around and `~`: {example}.",
         )
     return text
 

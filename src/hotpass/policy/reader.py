@@ -67,7 +67,7 @@ def _policy(root: Node, content: bytes, gates: GateReader, desk: Desk) -> Read:
     node = desk.mapping(root, "a policy", "Begin with `policy: a-name`.")
     if node is None:
         return Read(None, (), ())
-    shared = "shared" in node.entries and _boolean(node.entries["shared"], "'shared'", desk) is True
+    shared = "shared" in node.entries and _boolean(node.entries["shared"], "'shared'", desk) is not False
     required = ["policy"] if shared else ["policy", "models"]
     required += [] if "extends" in node.entries else ["promotions"]
     fields = desk.fields(node, POLICY_KEYS, required, "a policy", node)
