@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hotpass.gates import Gate
+from hotpass.policy import extends_reference
 from hotpass.policy.compose import MAX_ALIASES, MAX_BYTES, MAX_DEPTH, MAX_NODES
 from hotpass.policy.waiver_reference import ABOUT
 from hotpass.policy.waiver_schema import compose_waiver_schema
@@ -77,7 +78,15 @@ numbers with a leading zero, NaN and infinities, control characters, and files o
 def reference(gates: Mapping[str, type[Gate]], sections: Sequence[str] = ()) -> str:
     """The reference, with these gates in the order of their names, and `sections` before them."""
     waivers = "\n".join([ABOUT, *_lines(compose_waiver_schema(), 0), ""])
-    parts = [_FORMAT, waivers, *sections, "# Gates", "", *(_gate(gate) for gate in gates.values())]
+    parts = [
+        _FORMAT,
+        extends_reference.ABOUT,
+        waivers,
+        *sections,
+        "# Gates",
+        "",
+        *(_gate(gate) for gate in gates.values()),
+    ]
     return "\n".join([MARK, "", *parts])
 
 
