@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -49,11 +50,18 @@ def read_cases(content: bytes, path: str, policy: Policy | None) -> Read:
     root, problems = parse(content, path, LIMITS)
     desk = Desk(path, problems)
     cases = () if root is None else tuple(_cases(root, path, policy, desk))
-    found = sorted(set(desk.problems))
+    found = sorted(map(_of_cases, set(desk.problems)))
     if len(found) > _MOST_PROBLEMS:
         last, more = found[_MOST_PROBLEMS - 1], len(found) - _MOST_PROBLEMS
-        found[_MOST_PROBLEMS:] = [Problem(path, last.line, last.column, f"and {more} more problems")]
+        found[_MOST_PROBLEMS:] = [Problem(
+            path, last.line, last.column, f"and {more} more problems", "", "invalid-cases"
+        )]  # fmt: skip
     return Read(cases, tuple(found))
+
+
+def _of_cases(problem: Problem) -> Problem:
+    """`problem` as one of a cases file, where it was noted as one of a policy."""
+    return replace(problem, rule="invalid-cases") if problem.rule == "invalid-policy" else problem
 
 
 def _cases(root: Node, path: str, policy: Policy | None, desk: Desk) -> Iterator[Case]:

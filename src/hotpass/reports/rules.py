@@ -87,6 +87,23 @@ RULES = {
         "A policy asks for a metric that no recent version logged.",
         "A version without the metric fails. Log it under the name that the policy uses, or mend the name.",
     ),
+    "invalid-cases": Rule(
+        "A cases file is wrong.",
+        "Its cases were not run. The message says what stands there and what may; the format is in the "
+        "reference: hotpass policy reference.",
+    ),
+    "case-differs": Rule(
+        "A case beside a policy did not come out as expected.",
+        "Either the policy says something else than it should, or the case expects what it no longer says.",
+    ),
+    "no-cases": Rule(
+        "No case is about a promotion of the policy.",
+        "Add one to the cases file beside the policy, or do not require it.",
+    ),
+    "not-covered": Rule(
+        "A gate was not seen both to pass and not to.",
+        "Add a case that shows it to the cases file beside the policy, or do not require it.",
+    ),
     "broken-plugin": Rule(
         "A plugin failed to load or breaks the contract of a gate.",
         "Nothing is judged without all plugins. The message names the plugin: hotpass plugins list.",
