@@ -519,35 +519,6 @@ class TestHooks:
         assert heard == [("decided", True), ("promoted", True), ("decided", False)]
         assert "plugin team: hotpass_decided raised ValueError: no" in caplog.text
 
-    def test_evidence_is_supplied_and_recorded(self, sqlite_store: Store) -> None:
-        calls = []
-
-        class Supplier:
-            @hookimpl
-            def hotpass_evidence(self, candidate: Any, name: str) -> Any:
-                calls.append(name)
-                return {"open": 0} if name == "incidents" else None
-
-        class Incidents(hotpass.Gate):
-            """No open incidents."""
-
-            name = "incidents"
-            schema = {"type": "object"}
-
-            def evaluate(self, candidate: hotpass.Candidate, now: Any) -> hotpass.GateResult:
-                found = candidate.evidence("incidents")
-                return hotpass.passed("none open") if found["open"] == 0 else hotpass.failed("some")
-
-        from hotpass.policy.model import GateEntry
-
-        entry = GateEntry("incidents", Incidents({}), "incidents", "p", "p.yaml:1:1")
-        policies = PolicySet.of([Policy("p", ("*",), (PromotionEntry("Staging", None, (entry, entry)),))])
-        version = make_version(sqlite_store, "leads", metrics=GOOD)
-        session = connect(sqlite_store, policies, manager=self._manager(Supplier()))
-        decision = session.promote("leads", version, "Staging")
-        assert decision.evidence == {"evidence.incidents": {"open": 0}}
-        assert calls == ["incidents"]
-
 
 class TestFiles:
     def test_files_that_changed_since_registration_stop_it(self, sqlite_store: Store) -> None:

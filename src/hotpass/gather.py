@@ -16,6 +16,7 @@ from hotpass.candidate import (
     Subject,
     VersionFacts,
 )
+from hotpass.errors import RegistryError
 from hotpass.ledger.approvals import goes_back_to, standing_approvals
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import stays_of
@@ -120,7 +121,7 @@ class VersionSources:
         self._evidence = evidence
         self._file: tuple[ModelFile | None] | None = None
         self._known_stays: Sequence[Stay] | None = None
-        self._supplied: dict[str, Json] = {}
+        self._supplied: dict[str, Json | Exception] = {}
 
     def run(self) -> RunFacts | None:
         return self._batch.runs().get(self._facts.run_id)
@@ -143,8 +144,16 @@ class VersionSources:
 
     def evidence(self, name: str) -> Json:
         if name not in self._supplied:
-            self._supplied[name] = self._evidence(name)
-        return self._supplied[name]
+            try:
+                self._supplied[name] = self._evidence(name)
+            except RegistryError:
+                raise
+            except Exception as error:  # who has none, or breaks, is not asked again either
+                self._supplied[name] = error
+        found = self._supplied[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 def gather(
@@ -194,19 +203,27 @@ def gather(
         digest = digest_now(registry, facts)
         return [approval for approval in given if approval.artifact_digest == digest]
 
-    def supply(name: str) -> Json:
-        value = manager.hook.hotpass_evidence(candidate=candidate, name=name)
+    def supply(about: Candidate, name: str) -> Json:
+        value = manager.hook.hotpass_evidence(candidate=about, name=name)
         if value is None:
             raise KeyError(f"no plugin supplies evidence {name!r}")
         return value
 
+    def of_champion(name: str) -> Json:
+        assert rival is not None
+        # The hook takes a candidate, so the champion stands in its place. On record is what it answers.
+        return supply(Candidate(rival.facts, rival._sources, to_stage), name)
+
     rival = None
     if champion is not None:
-        rival = Subject(
-            champion, VersionSources(registry, champion, batch, model, stays_for(champion), supply)
-        )
+        sources = VersionSources(registry, champion, batch, model, stays_for(champion), of_champion)
+        rival = Subject(champion, sources)
     candidate = Candidate(
-        facts, VersionSources(registry, facts, batch, model, stays_for(facts), supply), to_stage,
+        facts,
+        VersionSources(
+            registry, facts, batch, model, stays_for(facts), lambda name: supply(candidate, name)
+        ),
+        to_stage,
         champion=rival, artifact_digest=artifact_digest, rollback=rollback, requester=requester,
         approvals=approvals, proves=anything_goes if chain.seal is None else chain.seal.proves,
     )  # fmt: skip

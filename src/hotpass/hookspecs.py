@@ -66,8 +66,9 @@ def hotpass_evidence(candidate: Candidate, name: str) -> Json:
     """Supply evidence that MLflow does not hold, under a name that a gate asks for by
     `candidate.evidence(name)`.
 
-    Fires at most once for each candidate and name; the first plugin that does not return None answers. Return
-    JSON types only: the value goes into the record.
+    Fires when a gate first asks, and at most once for each version and name; the first plugin that does not
+    return None answers. Return JSON types only: the value goes into the record. For evidence about the
+    champion, the champion stands in the candidate's place. Where no plugin answers, the gate gets a KeyError.
 
         @hookimpl
         def hotpass_evidence(candidate, name):
