@@ -38,21 +38,55 @@ RECORDED = f"{MODEL}: 3 versions, 2 records, files of 2: as recorded.\n"
 PASSES = f"{MODEL} version 2 in Production: passes, 1 gate.\n"
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
+def test_a_clean_registry(hotpass: Hotpass, served: Store) -> None:
+    for words, said in (
         ((), RECORDED + PASSES),
         (("--drift", "--rejudge"), RECORDED + PASSES),
         (("--drift", "--model", MODEL), RECORDED),
         (("--rejudge",), PASSES),
         (("--drift", "--no-files"), RECORDED.replace(", files of 2", "")),
-    ],
-)
-def test_a_clean_registry(hotpass: Hotpass, served: Store, words: tuple[str, ...], said: str) -> None:
-    ran = hotpass("scan", *words)
-    assert (ran.code, ran.out) == (0, said)
-    assert (f"{MODEL}: 3 versions, 2 records" in ran.err) is (RECORDED[:20] in said)
-    assert ("re-judging 1 of 3 versions" in ran.err) is (PASSES in said)
+    ):
+        ran = hotpass("scan", *words)
+        assert (ran.code, ran.out) == (0, said)
+        assert (f"{MODEL}: 3 versions, 2 records" in ran.err) is (RECORDED[:20] in said)
+        assert ("re-judging 1 of 3 versions" in ran.err) is (PASSES in said)
+
+
+def test_what_serves_and_would_not_pass_today(hotpass: Hotpass, served: Store) -> None:
+    Path("policies/leads.yaml").write_text(POLICY.replace("0.70", "0.95"))
+    ran = hotpass("scan", "--rejudge")
+    assert (ran.code, ran.out) == (
+        1,
+        f"{MODEL} version 2 in Production: would not pass today: of 1 gate, 1 failed.\n"
+        "  failed        metric_threshold  roc_auc is 0.85, wanted at least 0.95  [policies/leads.yaml:6:9]\n"
+        "What puts it right: promote a version that passes, go back to one with `hotpass rollback`, "
+        "or change "
+        "the rule or grant a waiver.\n",
+    )
+    assert hotpass("scan", "--drift").code == 0
+    ran = hotpass("scan", "--json")
+    assert (ran.code, ran.json["clean"], ran.json["models"][0]["clean"]) == (1, False, True)
+    [one] = ran.json["serving"]
+    assert (one["version"], one["stage"], one["came_from"], one["passes"]) == (2, "Production", "None", False)
+    assert one["decision"]["judgements"][0]["verdict"] == "failed"
+
+
+def test_one_that_cannot_be_read_is_exit_code_4(hotpass: Hotpass, served: Store) -> None:
+    Path("policies/leads.yaml").write_text(POLICY + "      - signature\n")
+    for file in served.artifacts.rglob("MLmodel"):
+        file.write_text("{")
+    ran = hotpass("scan", "--rejudge")
+    assert (ran.code, "could not be judged" in ran.out) == (4, True)
+
+
+def test_stages_that_are_judged_instead(hotpass: Hotpass, served: Store) -> None:
+    ran = hotpass("scan", "--rejudge", "--stage", "Prodution")
+    assert (ran.code, "Did you mean Production?" in ran.err) == (2, True)
+    ran = hotpass("scan", "--drift", "--stage", "Staging")
+    assert (ran.code, "--drift judges nothing" in ran.err) == (2, True)
+    assert hotpass("scan", "--rejudge", "--stage", "production").out == PASSES
+    nothing = "There is nothing to judge: no version of a model that a policy covers is in Staging.\n"
+    assert hotpass("scan", "--rejudge", "--stage", "Staging").out == nothing
 
 
 def test_drift_is_a_table_that_fits_80_columns_and_says_what_puts_it_right(

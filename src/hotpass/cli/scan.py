@@ -24,7 +24,7 @@ from hotpass.cli.options import (
 )
 from hotpass.cli.reporting import Reporting
 from hotpass.cli.scan_report import as_json, exit_code, report_of
-from hotpass.cli.sessions import guards_seal, open_to_scan
+from hotpass.cli.sessions import guards_seal, open_to_scan, target_stage
 from hotpass.cli.show_decision import show_judgements, why_not
 from hotpass.errors import CallError
 from hotpass.texts import shown
@@ -33,6 +33,9 @@ from hotpass.verdicts import Verdict
 if TYPE_CHECKING:
     from hotpass.drift.findings import Drift, Scan
     from hotpass.rejudging import Rejudged, Rejudging
+
+#: So many versions that pass have a line each; more are counted.
+MOST_PASSING = 20
 
 
 def scan(
@@ -94,15 +97,16 @@ def scan(
     drifted: list[Scan] | None = [] if both or drift else None
     judged: Rejudging | None = None
     with reporting, open_to_scan(policies, plugins, registry_uri, tracking_uri, policies_from) as session:
+        asked = [target_stage(session.policies, stage) for stage in stages or ()]
         if drifted is not None:
             for one in session.drift(model, seal=seal, files=not no_files):
                 drifted.append(one)
                 if reporting.on_screen:
                     _show(one)
         if both or rejudge:
-            judged = session.rejudge(model, stages=stages or (), seal=seal)
+            judged = session.rejudge(model, stages=asked, seal=seal)
         reporting.show(
-            text=lambda: _show_end(drifted, judged),
+            text=lambda: _show_end(drifted, judged, asked),
             value=lambda: as_json(drifted, judged),
             report=lambda: report_of(drifted, judged, session.policies),
         )
@@ -143,16 +147,20 @@ def _show_table(findings: Sequence[Drift]) -> None:
     output.console().print(table)
 
 
-def _show_end(drifted: Sequence[Scan] | None, judged: Rejudging | None) -> None:
+def _show_end(drifted: Sequence[Scan] | None, judged: Rejudging | None, stages: Sequence[str]) -> None:
     """What the comparison comes to where it found nothing to compare, and all that was judged."""
     if drifted is not None and not drifted:
         output.say("There is nothing to compare: no model has a ledger, and no policy covers one.")
     if judged is None:
         return
+    passing = sum(one.passes for one in judged.judged)
     for one in judged.judged:
-        _show_judged(one)
+        if not one.passes or passing <= MOST_PASSING:
+            _show_judged(one)
+    if passing > MOST_PASSING:
+        output.say(f"{passing} of {output.plural(len(judged.judged), 'version')} that serve pass.")
     if not judged.judged:
-        output.say(f"There is nothing to judge: {_why_nothing(judged)}.")
+        output.say(f"There is nothing to judge: {_why_nothing(judged, stages)}.")
     for note in judged.notes:
         output.say(f"  note: {shown(note)}")
     if not judged.clean:
@@ -177,7 +185,8 @@ def _show_judged(one: Rejudged) -> None:
     show_judgements([j for j in judgements if j.result.verdict is not Verdict.PASSED])
 
 
-def _why_nothing(judged: Rejudging) -> str:
+def _why_nothing(judged: Rejudging, stages: Sequence[str]) -> str:
     if judged.models:
-        return "no version of a model that a policy covers serves"
+        what = f"is in {' or '.join(stages)}" if stages else "serves"
+        return f"no version of a model that a policy covers {what}"
     return "no policy covers a model" if judged.uncovered else "there is no model"

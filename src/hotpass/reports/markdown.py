@@ -29,7 +29,8 @@ def as_markdown(report: Report) -> str:
     found = [(check, finding) for check in report.checks for finding in check.findings]
     parts = [f"### {sign} hotpass {report.command}: {escaped(report.title)}", ""]
     room = MOST_CHARACTERS - len(parts[0])
-    rows = [_row(check, finding) for check, finding in _worst_first(found)]
+    several = len({check.suite for check in report.checks}) > 1
+    rows = [_row(check, finding, several) for check, finding in _worst_first(found)]
     shown_rows, left = _fitting(rows, room)
     parts += _table(shown_rows[:AT_A_GLANCE])
     if len(shown_rows) > AT_A_GLANCE:
@@ -75,8 +76,10 @@ def _worst_first(found: Iterable[tuple[Check, Finding]]) -> list[tuple[Check, Fi
     return sorted(found, key=lambda pair: order.index(pair[1].level))
 
 
-def _row(check: Check, finding: Finding) -> str:
-    subject = code(check.name) if check.name != finding.path else ""
+def _row(check: Check, finding: Finding, with_suite: bool) -> str:
+    subject = ""
+    if check.name != finding.path:
+        subject = (f"{code(check.suite)}<br>" if with_suite else "") + code(check.name)
     says = "<br>".join(escaped(text) for text in (finding.message, finding.remedy) if text)
     place = code(finding.place) if finding.place else ""
     return f"| {_SIGNS[finding.level]} | {subject} | {says} | {place} | {code(finding.rule)} |"
