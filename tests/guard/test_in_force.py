@@ -52,6 +52,25 @@ def test_a_file_that_appears_disappears_or_changes_is_heeded(file: Path) -> None
     assert in_force.current().policies[0].models == ("only_this",)
 
 
+def test_waivers_are_in_force_from_the_next_look_on(file: Path) -> None:
+    in_force = PoliciesInForce()
+    waiver = file.parent / "waivers" / "w.yaml"
+    waiver.parent.mkdir()
+
+    waiver.write_text(
+        "waiver: w\npolicy: guarded\ngate: metric_threshold\nmodel: guarded_a\nversions: [1]\nto: Staging\n"
+        "reason: r\ngranted_by: cleo\ngranted: 2026-01-01\nexpires: 2026-01-02\n"
+    )
+    assert [one.granted_by for one in in_force.current().waivers] == ["cleo"]
+    waiver.write_text(waiver.read_text().replace("cleo", "dora"))
+    assert [one.granted_by for one in in_force.current().waivers] == ["dora"]
+    waiver.write_text("waiver: w")
+    assert [one.granted_by for one in in_force.current().waivers] == ["dora"], "the last good ones"
+    assert "a waiver needs the key" in in_force.reading().problems
+    waiver.unlink()
+    assert in_force.current().waivers == ()
+
+
 def test_an_edit_within_the_clock_of_the_file_system_is_not_missed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
