@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from hotpass import hookspecs
@@ -23,10 +24,11 @@ from hotpass.engine import evaluate, vetoes
 from hotpass.plugins import GROUP, create_manager, gate_classes, register
 from hotpass.policy.loader import load_policies
 from hotpass.requests import ScoringRequest, TrainingRequest, TrainingResult
-from hotpass.testing import NOW, candidate, judge
+from hotpass.testing import NOW, candidate, judge, make
 from hotpass.verdicts import Verdict
 
-README = (Path(__file__).resolve().parents[2] / "plugins" / "README.md").read_text()
+README_FILE = Path(__file__).resolve().parents[2] / "plugins" / "README.md"
+README = README_FILE.read_text()
 HOOKS = [name for name, value in vars(hookspecs).items() if name.startswith("hotpass_") and isfunction(value)]
 
 
@@ -45,7 +47,7 @@ def named(path: str, language: str) -> str:
 
 def plugin(hook: str):
     """The one Python block under the heading of `hook`, as a module, and a manager that has it."""
-    (code,) = blocks(section(hook), "python")
+    (code,) = (code for code in blocks(section(hook), "python") if "hookimpl" in code)
     module = type(sys)(hook)
     exec(compile(code, f"plugins/README.md, {hook}", "exec"), module.__dict__)
     manager = create_manager(entry_points=False)
@@ -61,6 +63,7 @@ def project(tmp_path, monkeypatch):
         ("gates/minimum_rows.py", "python"),
         ("tests/test_minimum_rows.py", "python"),
         ("policies/lead.yaml", "yaml"),
+        ("policies/lead.cases.yaml", "yaml"),
     ]:
         file = tmp_path / path
         file.parent.mkdir(exist_ok=True)
@@ -89,38 +92,80 @@ def test_the_policy_with_the_gate_in_its_folder_loads_and_judges(project):
     assert good.allowed
     assert [judgement.entry.name for judgement in good.judgements] == ["metric_threshold", "minimum_rows"]
     assert not evaluate(policies, candidate(params={"validation_rows": "999"}, **facts), NOW).allowed
-    broken = evaluate(policies, candidate(params={"validation_rows": "many"}, **facts), NOW)
-    assert broken.judgements[1].result.verdict is Verdict.ERROR
-    assert "ValueError" in broken.judgements[1].result.message
+    unclear = evaluate(policies, candidate(params={"validation_rows": "many"}, **facts), NOW)
+    assert unclear.judgements[1].result.verdict is Verdict.FAILED
+    assert "'many'" in unclear.judgements[1].result.message
+
+
+def command(words: str) -> list[str]:
+    """The one line of a console block that begins with these words, as arguments."""
+    (line,) = [
+        line
+        for block in blocks(README, "console")
+        for line in block.splitlines()
+        if line.startswith(f"$ hotpass {words}")
+    ]
+    return line.removeprefix("$ hotpass ").split()
 
 
 def test_the_lint_command_passes_and_a_slip_is_named_with_its_place(project, capsys):
-    lint = next(line for line in blocks(README, "console")[0].splitlines() if "policy lint" in line)
-    arguments = lint.removeprefix("$ hotpass ").split()
+    arguments = command("policy lint")
     assert main(arguments) == 0
     file = project / "policies" / "lead.yaml"
-    file.write_text(file.read_text().replace("at_least: 1000", "at_leest: 1000"))
+    file.write_text(file.read_text().replace("at_least: 1", "at_leest: 1"))
     capsys.readouterr()
     assert main(arguments) == 2
     said = capsys.readouterr()
-    assert "lead.yaml:11:24" in said.out + said.err
+    assert "lead.yaml:8:24" in said.out + said.err
+    assert "lead.yaml:15:24" in said.out + said.err
     assert "at_least" in said.out + said.err
 
 
 def test_the_tests_of_the_gate_pass_and_can_fail(project):
     def run() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(project / "gates"), *sys.path])}
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", "policies"]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(project / "gates"), *sys.path]),
+            "HOTPASS_PLUGINS": "gates",
+        }
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=120, env=environment, check=False
+            words, capture_output=True, text=True, timeout=120, env=environment, check=False
         )
 
     good = run()
     assert good.returncode == 0, good.stdout
-    assert "5 passed" in good.stdout
+    assert "9 passed" in good.stdout, "seven tests and two cases"
     gate = project / "gates" / "minimum_rows.py"
     gate.write_text(gate.read_text().replace("rows >= self.at_least", "rows > self.at_least"))
     assert run().returncode == 1
+
+
+def test_the_cases_and_the_check_find_nothing_and_can(project, capsys):
+    assert main(command("policy test")) == 0
+    assert "2 cases" in capsys.readouterr().out
+    assert main(command("plugins check")) == 0
+    assert capsys.readouterr().out == "gates/minimum_rows.py: ok: 1 gate\n"
+    gate = project / "gates" / "minimum_rows.py"
+    gate.write_text(gate.read_text().replace("not logged.isdecimal()", "False"))
+    assert main(command("plugins check")) == 1
+    assert "raised ValueError" in capsys.readouterr().out
+
+
+def test_the_rule_in_one_line_can_be_read():
+    (block,) = [block for block in blocks(README, "yaml") if block.startswith("- expression:")]
+    ((entry,),) = [yaml.safe_load(block)]
+    make("expression", entry["expression"])
+
+
+def test_links_to_the_reference_of_policies():
+    policies = README_FILE.parent.parent / "policies" / "README.md"
+    headings = {
+        line.lstrip("# ").lower() for line in policies.read_text().splitlines() if line.startswith("#")
+    }
+    links = re.findall(r"\]\(\.\./policies/README\.md#([\w-]+)\)", README)
+    assert sorted(links) == ["cases", "expression"]
+    assert set(links) <= headings
 
 
 def test_judging_by_name():
@@ -159,6 +204,20 @@ def test_evidence():
         supplied = manager.hook.hotpass_evidence(candidate=candidate(), name="open_incidents")
         assert judge(gate, {}, candidate(evidence={"open_incidents": supplied})).verdict == verdict
     assert manager.hook.hotpass_evidence(candidate=candidate(), name="something else") is None
+    assert judge(gate, {}, candidate()).verdict == "failed"
+
+
+def test_evidence_in_a_rule_and_in_cases(tmp_path):
+    (code,) = (code for code in blocks(section("hotpass_evidence"), "python") if "assert_fails" in code)
+    exec(compile(code, "plugins/README.md", "exec"), {})
+    (gate,) = (code for code in blocks(section("hotpass_evidence"), "python") if "hookimpl" in code)
+    (tmp_path / "incidents.py").write_text(gate)
+    (tmp_path / "incidents.cases.yaml").write_text(named("policies/incidents.cases.yaml", "yaml"))
+    (tmp_path / "incidents.yaml").write_text(
+        "policy: p\nmodels: [lead_scoring_model]\npromotions:\n  - "
+        "{to: Production, gates: [no_open_incidents]}\n"
+    )
+    assert main(["policy", "test", str(tmp_path), "--plugins", str(tmp_path)]) == 0
 
 
 @pytest.fixture
