@@ -28,7 +28,7 @@ def metric_words(metric: str) -> str:
 
 def duration_words(text: str) -> str:
     """A duration as policies write it (`1d12h`), in words: `1 day and 12 hours`."""
-    return all_of([f"{number} {_UNITS[unit]}{'' if int(number) == 1 else 's'}"
+    return all_of([f"{int(number)} {_UNITS[unit]}{'' if int(number) == 1 else 's'}"
                    for number, unit in _PART.findall(text) if int(number)])  # fmt: skip
 
 
