@@ -271,7 +271,7 @@ def show_effect(summary: Summary, against: str | None, policies: str = "these po
     table = _Table("model", "judged>", "allowed>", "changed>")
     for one in changed:
         table.row(one.model, f"{one.judged:,}", f"{one.allowed:,}", f"{one.changed:,}")
-    table.show(ROWS, "model")
+    table.show(ROWS)
     _show_changed(summary)
 
 
@@ -284,7 +284,7 @@ def _show_changed(summary: Summary) -> None:
         when = f"{case.at:%Y-%m-%d}" if case.kind == "decision" else "now"
         why = "; ".join(reasons(case))
         table.row(case.model, str(case.version), move, when, str(case.before), str(case.now.outcome), why)
-    table.show(ROWS, "version")
+    table.show(ROWS)
 
 
 class _Table:
@@ -297,7 +297,7 @@ class _Table:
     def row(self, *cells: str) -> None:
         self._rows.append(cells)
 
-    def show(self, limit: int, noun: str = "") -> None:
+    def show(self, limit: int) -> None:
         """Prints the first rows, and how many more there are."""
         if not self._rows:
             return
@@ -318,4 +318,4 @@ class _Table:
         output.console().print(made)
         left = len(self._rows) - limit
         if left > 0:
-            output.say(f"and {output.plural(left, noun) if noun else left} more; --json has all")
+            output.say(f"and {left:,} more; --json has all")
