@@ -7,15 +7,20 @@ To add a case, write NAME.yaml there; to write all expected texts anew (and then
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from hotpass.policy.compose import parse
 from hotpass.policy.loader import read_places
 from hotpass.policy.nodes import value_of
+from hotpass.policy.waiver_reader import WaiverFiles
 from hotpass.policy.waiver_schema import compose_waiver_schema
 
 FOLDER = Path(__file__).parent.parent / "invalid_waivers"
@@ -58,6 +63,50 @@ def test_what_an_editor_says_is_not_said_of_what_is_right(tmp_path: Path) -> Non
     right.write_text(wrong.read_text() + "reason: The fair.\n")
 
     assert accepted(right)
+
+
+KEYS_AND_VALUES = {
+    "waiver": ["w", "", " ", "a b", "x" * 101],
+    "policy": ["leads", 3],
+    "gate": ["staging_dwell", "x" * 201, "two\nlines"],
+    "model": ["lead_scoring", "lead_*", "a/b", " a", "ä" * 255, "ä" * 256],
+    "versions": [[7], [7, 7], [], [0], ["7"], [True], [1e9], 7, [[7]]],
+    "to": ["Production", "production", "None", "Canary", "Prodution", "latest", "v1"],
+    "reason": ["because", "\n", "\u202e", "x" * 2001],
+    "granted_by": ["cleo", None],
+    "granted": ["2026-01-10", "2026-01-10T12:00Z", "2026-13-10", "٢٠٢٦-01-10", 20260110, "0000-01-01"],
+    "expires": ["2026-02-01", "2026-02-01 00:00:00+14:00", "9999-12-31", "2026-02-01T24:00Z", "2026-02-01\n"],
+    "workspace": ["default", "team-a", ["a"]],
+}
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(st.fixed_dictionaries({}, optional={
+    key: st.sampled_from(values[:1]) | st.sampled_from(values) | ANY
+    for key, values in KEYS_AND_VALUES.items()
+}))  # fmt: skip
+def test_whatever_stands_there_is_told_or_taken_and_what_is_taken_an_editor_takes(
+    data: dict[str, Any],
+) -> None:
+    files = WaiverFiles()
+
+    problems, _ = files.read(json.dumps(data).encode(), Path("waivers/w.yaml"), Path("waivers"))
+
+    assert bool(problems) is not bool(files.all)
+    if files.all:
+        assert Draft202012Validator(compose_waiver_schema()).is_valid(data)
+
+
+def test_the_example_of_each_key_is_taken() -> None:
+    files = WaiverFiles()
+    data = {key: values[0] for key, values in KEYS_AND_VALUES.items()}
+
+    assert files.read(json.dumps(data).encode(), Path("waivers/w.yaml"), Path("waivers")) == ([], [])
+    assert len(files.all) == 1
 
 
 def accepted(file: Path) -> bool:

@@ -118,6 +118,11 @@ def test_no_rollback_is_none() -> None:
     assert policy(FULL[: FULL.index("rollback")]).rollback is None
 
 
+def test_an_overridable_gate_that_says_by_whom_is_nothing_to_warn_of() -> None:
+    said = one_gate("sample: {}") + "        enforcement: overridable\n        by: [ana]\n"
+    assert (read(said).problems, read(said).warnings) == ((), ())
+
+
 def one_gate(entry: str) -> str:
     return f"policy: a\nmodels: [a]\npromotions:\n  - to: Staging\n    gates:\n      - {entry}\n"
 

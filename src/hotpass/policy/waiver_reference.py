@@ -48,7 +48,7 @@ It may be for a gate of any enforcement, and is not for rollbacks. It has no eff
 
 - from the moment on at which it expires, nor before it is granted;
 - on a version that was registered after it was granted: a model that is deleted and made again does not
-  inherit it;
+  inherit it (where `granted` is a date, from the next day on; a moment is exacter);
 - for another model, workspace, version, policy, gate or stage, and where two gates of the promotion have the
   gate's name.
 
@@ -56,7 +56,8 @@ For `hotpass policy lint` a waiver is an error that has expired, is not granted 
 model, stage or gate that there is not. In force it then merely has no effect, and the decision that misses it
 says so. A file that is no waiver at all is an error everywhere, as a policy is. Where several waivers fit,
 any of them will do, and the first by its file is recorded; the decision names it with the digest of its file.
-A file that changes between decision and move stops the move. A guarded server knows only its own waivers.
+A file that changes between decision and move stops the move. A guarded server knows only its own waivers, and
+a policy file that is named by itself comes without any: name the folder.
 
 Keys:
 """
