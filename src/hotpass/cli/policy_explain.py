@@ -64,12 +64,12 @@ def explain(
     if as_json or form is TextForm.JSON:
         output.print_json({"policies": [one.as_json() for one in explained]})
     elif form is TextForm.MARKDOWN:
-        print(printable(as_markdown(explained, _escaped)), end="")
+        print(printable(as_markdown(explained, escaped_lightly)), end="")
     else:
         print(printable(as_text(explained)), end="")
 
 
-def _escaped(text: str) -> str:
+def escaped_lightly(text: str) -> str:
     """`text` as plain text in Markdown that is also read as it stands, so with no more backslashes than it
     takes.
     """
