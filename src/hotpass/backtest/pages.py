@@ -19,6 +19,7 @@ from hotpass.errors import RegistryError
 from hotpass.facts import VersionFacts
 from hotpass.registry import convert
 from hotpass.registry.calls import call
+from hotpass.registry.filters import name_is
 from hotpass.registry.port import ModelFacts
 
 #: Requests under way at a time: as many as `mlflow server` has processes, if nobody says otherwise.
@@ -53,16 +54,19 @@ class Searches:
             workspace = getattr(model, "workspace", None) or "default"
             yield ModelFacts(model.name, dict(model.tags or {}), aliases, (), workspace)
 
-    def versions(self, where: str, aliases: Callable[[str], Mapping[str, int]]) -> Iterator[VersionFacts]:
-        """Every version that the filter `where` finds. `aliases` are those of a model, which MLflow's search
+    def versions(
+        self, model: str | None, aliases: Callable[[str], Mapping[str, int]]
+    ) -> Iterator[VersionFacts]:
+        """Every version of `model`, or of all models. `aliases` are those of a model, which MLflow's search
         leaves out.
         """
-        for version in self._versions(where):
+        for version in self._versions(model):
             number = int(version.version)
             pointing = sorted(alias for alias, held in aliases(version.name).items() if held == number)
             yield convert.version_facts(version, tuple(pointing))
 
-    def _versions(self, where: str) -> Iterator[Any]:
+    def _versions(self, model: str | None) -> Iterator[Any]:
+        where = "" if model is None else name_is(model)
         if self._http is None:
             search = self._store.search_model_versions
             yield from _every("list versions", search, filter_string=where or None, max_results=VERSIONS)
@@ -95,16 +99,13 @@ class Searches:
 
     def runs(self, experiments: Sequence[str], ids: Sequence[str]) -> Iterator[list[Any]]:
         """The runs with these ids that are in these experiments, some hundred at a time."""
-        return self._runs(
-            [(list(experiments), f"attributes.run_id IN ({_quoted(some)})") for some in _some(ids)],
-            "ALL", IDS,
-        )  # fmt: skip
+        filters = [f"attributes.run_id IN ({_quoted(some)})" for some in chunks(ids)] if experiments else []
+        return self._runs([(list(experiments), where) for where in filters], "ALL", IDS)
 
     def _runs(
         self, asked: Sequence[tuple[list[str], str]], view: Literal["ALL", "ACTIVE_ONLY"], size: int
     ) -> Iterator[list[Any]]:
         """What is found in each of some experiments by a filter, in pages of this size."""
-        asked = [one for one in asked if one[0]]
         if self._http is None:
             from mlflow.entities import ViewType
 
@@ -124,7 +125,7 @@ class Searches:
 
     def logged_models(self, experiments: Sequence[str], ids: Sequence[str]) -> Iterator[list[Any]]:
         """The LoggedModels with these ids that are in these experiments, some hundred at a time."""
-        filters = [f"model_id IN ({_quoted(some)})" for some in _some(ids)] if experiments else []
+        filters = [f"model_id IN ({_quoted(some)})" for some in chunks(ids)] if experiments else []
         if self._http is None:
             search = self._store.search_logged_models
             for where in filters:
@@ -217,7 +218,8 @@ class _Http:
         return said
 
 
-def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """`ids` in parts of at most IDS."""
     return (ids[start : start + IDS] for start in range(0, len(ids), IDS))
 
 

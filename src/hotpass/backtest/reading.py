@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hotpass.backtest.pages import Searches
+from hotpass.backtest.tables import searches_of
 from hotpass.errors import LedgerError, NotFound
 from hotpass.facts import LoggedModelFacts, RunFacts, VersionFacts
 from hotpass.ledger.home import ROOT, TAG_GENESIS
 from hotpass.ledger.record import PARAM_NEXT, Entry
 from hotpass.ledger.runs import entry_of
 from hotpass.registry import convert
-from hotpass.registry.filters import name_is
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.registry.port import ModelFacts
 
@@ -47,10 +47,10 @@ class Library:
     """Where a registry, its runs and its ledger are read. Methods raise RegistryError and LedgerError."""
 
     def __init__(self, registry: MlflowRegistry, ledger: Any) -> None:
-        self._registry = Searches(registry.store)
+        self._registry = searches_of(registry.store)
         self._one_by_one = registry.uri.startswith("databricks")  # a search there must name a model
-        self._tracking = Searches(registry.tracking)
-        self._ledger = self._tracking if ledger is registry.tracking else Searches(ledger)
+        self._tracking = searches_of(registry.tracking)
+        self._ledger = self._tracking if ledger is registry.tracking else searches_of(ledger)
 
     def read(
         self, covered: Callable[[str], bool], *, model: str | None = None, progress: Progress = silent
@@ -76,8 +76,9 @@ class Library:
         versions: dict[str, dict[int, VersionFacts]] = {name: {} for name in names}
         books.versions = versions
         count = 0
-        for where in map(name_is, names) if few or listed == 1 or self._one_by_one else [""] if names else []:
-            for facts in self._registry.versions(where, lambda name: _aliases(books, name)):
+        one_by_one = few or listed == 1 or self._one_by_one
+        for name in names if one_by_one else [None] if names else []:
+            for facts in self._registry.versions(name, lambda of: _aliases(books, of)):
                 found = versions.get(facts.model)
                 if found is not None:
                     found[facts.version] = facts
