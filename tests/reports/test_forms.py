@@ -145,8 +145,17 @@ def test_markdown_shows_every_value_as_text(text: str) -> None:
 
 @pytest.mark.parametrize("text", [text for text in EVIL if text.isprintable() and text == text.strip()])
 def test_markdown_leaves_a_value_as_it_is(text: str) -> None:
-    [_, row, _] = markdown(render(a_report(text, name=text), Form.MARKDOWN))
-    assert row == ["❌ error", text, f"{text}\n{text}", "policies/leads.yaml:12:9", "gate-failed"]
+    [_, row, *_] = markdown(render(a_report(text, name=text), Form.MARKDOWN))
+    name = f"leads version 3\n{text}"
+    assert row == ["❌ error", name, f"{text}\n{text}", "policies/leads.yaml:12:9", "gate-failed"]
+
+
+@given(
+    st.text("ab _*~`\\|[]()<>&#$!:/.@-1", min_size=1) | st.text(st.characters(exclude_categories=["C", "Z"]))
+)
+def test_markdown_shows_every_value_as_it_is(text: str) -> None:
+    [_, row, *_] = markdown(render(a_report(f"x{text}x", name="n"), Form.MARKDOWN))
+    assert row[2].splitlines()[0] == f"x{text}x"
 
 
 def test_markdown_mentions_nobody() -> None:

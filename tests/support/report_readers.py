@@ -117,7 +117,7 @@ def markdown(text: str) -> list[list[str]]:
     from markdown_it import MarkdownIt
 
     rows: list[list[str]] = []
-    for token in MarkdownIt("commonmark", {"html": True}).enable("table").parse(text):
+    for token in MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(text):
         if token.type == "html_block":
             assert re.fullmatch(r"(</?details>|<summary>\d+ [a-z]+</summary>|\s)*", token.content), token
         if token.type == "tr_open":

@@ -70,7 +70,7 @@ def _compared(scan: Scan, policies: PolicySet) -> Check:
 def _drift(drift: Drift, path: str) -> Finding:
     who = "" if drift.version is None else f"version {drift.version}: "
     message = f"{who}the record says {drift.recorded}; there is {drift.found}"
-    key = f"{drift.version} {drift.recorded}"
+    key = f"{drift.version} {drift.recorded.partition(' (record ')[0]}"  # the same in another ledger
     return Finding(f"drift-{drift.kind}", Level.ERROR, message, drift.remedy, path, key=key)
 
 

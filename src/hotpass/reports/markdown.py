@@ -17,7 +17,8 @@ MOST_CHARACTERS = 60_000
 AT_A_GLANCE = 20
 
 _SIGNS = {Level.ERROR: "❌ error", Level.WARNING: "⚠️ warning", Level.NOTE: "ℹ️ note"}  # noqa: RUF001
-_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~<>&$]")
+# What means something within a line; an underscore only at an end of a word. `//` and `www.` begin a link.
+_SPECIAL = re.compile(r"[\\`*\[\]#|~<&$]|(?<!\w)_++|_++(?!\w)|/(?=/)|(?<=www)\.", re.IGNORECASE)
 # `@name`, `#12` and `GH-12` would mention somebody or link an issue; GitHub looks after escapes are resolved.
 _MENTION = re.compile(r"[@#](?=\w)|\bGH(?=-\d)", re.IGNORECASE)
 _BREAK = "&#8203;"
@@ -30,11 +31,13 @@ def as_markdown(report: Report) -> str:
     parts = [f"### {sign} hotpass {report.command}: {escaped(report.title)}", ""]
     room = MOST_CHARACTERS - len(parts[0])
     several = len({check.suite for check in report.checks}) > 1
-    rows = [_row(check, finding, several) for check, finding in _worst_first(found)]
+    # Where a check is a file, its place says which.
+    named = any(check.name != finding.path for check, finding in found)
+    rows = [_row(check, finding, named, several) for check, finding in _worst_first(found)]
     shown_rows, left = _fitting(rows, room)
-    parts += _table(shown_rows[:AT_A_GLANCE])
+    parts += _table(shown_rows[:AT_A_GLANCE], named)
     if len(shown_rows) > AT_A_GLANCE:
-        parts += _folded(f"{len(shown_rows) - AT_A_GLANCE} more", _table(shown_rows[AT_A_GLANCE:]))
+        parts += _folded(f"{len(shown_rows) - AT_A_GLANCE} more", _table(shown_rows[AT_A_GLANCE:], named))
     if left:
         parts += [f"{left} more are left out here; `--format json` has them all.", ""]
     room -= sum(len(row) for row in shown_rows)
@@ -68,7 +71,8 @@ def code(text: str) -> str:
 
 def _plain(line: str) -> str:
     held = _MENTION.sub(lambda found: found[0] + "\0", line)
-    return _SPECIAL.sub(lambda found: "\\" + found[0], held).replace("\0", _BREAK)
+    escaped = _SPECIAL.sub(lambda found: "".join("\\" + character for character in found[0]), held)
+    return escaped.replace("\0", _BREAK)
 
 
 def _worst_first(found: Iterable[tuple[Check, Finding]]) -> list[tuple[Check, Finding]]:
@@ -76,19 +80,21 @@ def _worst_first(found: Iterable[tuple[Check, Finding]]) -> list[tuple[Check, Fi
     return sorted(found, key=lambda pair: order.index(pair[1].level))
 
 
-def _row(check: Check, finding: Finding, with_suite: bool) -> str:
+def _row(check: Check, finding: Finding, named: bool, several: bool) -> str:
     subject = ""
     if check.name != finding.path:
-        subject = (f"{code(check.suite)}<br>" if with_suite else "") + code(check.name)
+        subject = (f"{code(check.suite)}<br>" if several else "") + code(check.name)
     says = "<br>".join(escaped(text) for text in (finding.message, finding.remedy) if text)
     place = code(finding.place) if finding.place else ""
-    return f"| {_SIGNS[finding.level]} | {subject} | {says} | {place} | {code(finding.rule)} |"
+    cells = [_SIGNS[finding.level], *([subject] if named else []), says, place, code(finding.rule)]
+    return f"| {' | '.join(cells)} |"
 
 
-def _table(rows: Sequence[str]) -> list[str]:
+def _table(rows: Sequence[str], named: bool) -> list[str]:
     if not rows:
         return []
-    return ["| | check | what it says | where | rule |", "| --- | --- | --- | --- | --- |", *rows, ""]
+    titles = ["", *(["check"] if named else []), "what it says", "where", "rule"]
+    return [f"| {' | '.join(titles)} |", "| --- " * len(titles) + "|", *rows, ""]
 
 
 def _line(check: Check) -> str:
