@@ -14,6 +14,7 @@ from hotpass.policy.entries import GateReader
 from hotpass.policy.extensions import Extension, read_extensions
 from hotpass.policy.model import GateEntry, Policy, PromotionEntry
 from hotpass.policy.nodes import List, Node, Scalar, is_sound, value_of
+from hotpass.policy.waivers import FOLDER
 from hotpass.policy.words import kind_of, shorten
 from hotpass.stages import RESTING, ModelStage
 
@@ -66,6 +67,10 @@ def read_policy(content: bytes, path: str, gates: GateReader) -> Read:
 def _policy(root: Node, content: bytes, gates: GateReader, desk: Desk) -> Read:
     node = desk.mapping(root, "a policy", "Begin with `policy: a-name`.")
     if node is None:
+        return Read(None, (), ())
+    if "waiver" in node.entries and "promotions" not in node.entries:
+        desk.note(node, "this is a waiver, and those are in a folder of their own",
+                  f"Move it to {FOLDER}/ in the folder of the policies.")  # fmt: skip
         return Read(None, (), ())
     shared = "shared" in node.entries and _boolean(node.entries["shared"], "'shared'", desk) is not False
     required = ["policy"] if shared else ["policy", "models"]
