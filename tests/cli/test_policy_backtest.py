@@ -104,7 +104,7 @@ def test_long_lists_are_cut_and_json_has_all(hotpass: Hotpass, changed: Path) ->
     moved = sum(case["changed"] for case in said["cases"])
     assert moved > ROWS
     assert f"and {moved - ROWS} more; --json has all" in ran.out
-    assert len(re.findall(r"^ large_00\d +\d+ +None -> Staging", ran.out, re.MULTILINE)) == ROWS
+    assert len(re.findall(r"^ large_00\d \d+ +None -> Staging", ran.out, re.MULTILINE)) == ROWS
     markdown = hotpass("policy", "backtest", "--against", "main", "--format", "markdown").out
     assert f"… and {moved - ROWS:,} more" in markdown
 

@@ -261,6 +261,9 @@ def show_effect(summary: Summary, against: str | None, policies: str = "these po
         table.row(gate.policy, gate.name, f"{gate.stops:,}", f"{gate.alone:,}", *last)
     table.show(ROWS)
     changed = [count for count in summary.models if count.changed]
+    if not any(case.before for case in summary.of.cases):
+        output.say("There is no decision to compare with; --against REV compares with other policies.")
+        return
     if not changed:
         output.say("Nothing would go another way.", style="green")
         return
@@ -278,12 +281,12 @@ def show_effect(summary: Summary, against: str | None, policies: str = "these po
 def _show_changed(summary: Summary) -> None:
     from hotpass.backtest.markdown import reasons
 
-    table = _Table("model", "version>", "move", "when", "was", "is", "why")
+    table = _Table("version", "move", "when", "change", "why")
     for case in summary.changed:
         move = f"{case.from_stage} -> {case.to_stage}" + (" (rollback)" if case.rollback else "")
         when = f"{case.at:%Y-%m-%d}" if case.kind == "decision" else "now"
-        why = "; ".join(reasons(case))
-        table.row(case.model, str(case.version), move, when, str(case.before), str(case.now.outcome), why)
+        change = f"{case.before} -> {case.now.outcome}"
+        table.row(f"{case.model} {case.version}", move, when, change, "; ".join(reasons(case)))
     table.show(ROWS)
 
 
@@ -306,12 +309,11 @@ class _Table:
         from rich.text import Text
 
         made: Any = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for place, title in enumerate(self._titles):
-            right = title.endswith(">")
-            last = place == len(self._titles) - 1
+        for title in self._titles:
+            figures = title.endswith(">")
             made.add_column(
-                title.removesuffix(">"), justify="right" if right else "left", overflow="fold",
-                no_wrap=not last or right,
+                title.removesuffix(">"), justify="right" if figures else "left", overflow="fold",
+                no_wrap=figures or title in ("when", "change"), min_width=24 if title == "why" else None,
             )  # fmt: skip
         for cells in self._rows[:limit]:
             made.add_row(*(Text(shown(cell)) for cell in cells))
