@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 import pytest
 
 from hotpass.candidate import Candidate
-from hotpass.cli.policy_explain import escaped_lightly
 from hotpass.gates import Gate
 from hotpass.policy.explained import as_markdown, as_text
 from hotpass.policy.explaining import explain, sentences
 from hotpass.policy.loader import gates_of, load_policies, read_places
 from hotpass.policy.model import GateEntry, PolicySet
+from hotpass.reports.markdown import escaped
 from hotpass.testing import NOW
 from hotpass.verdicts import GateResult, passed
 
@@ -32,7 +32,7 @@ FOLDER = Path(__file__).parent.parent / "explained"
 def test_is_explained_with_the_expected_text(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FOLDER)
     found = explain(load_policies("."), NOW)
-    text = as_text(found) if form == "txt" else as_markdown(found, escaped_lightly)
+    text = as_text(found) if form == "txt" else as_markdown(found, escaped)
     expected = FOLDER / f"expected.{form}"
     if os.environ.get("WRITE_EXPECTED"):
         expected.write_text(text, encoding="utf-8")
@@ -125,8 +125,8 @@ def test_what_stands_in_a_policy_cannot_break_out(tmp_path: Path) -> None:
         "        hint: '`rm -rf`'\n"
     )
     found = explain(load_policies(file), NOW)
-    markdown = as_markdown(found, escaped_lightly)
-    assert "a \\<b\\>bold\\</b\\> @&#8203;everyone \\[link\\](http:\\//x)" in markdown
+    markdown = as_markdown(found, escaped)
+    assert "a \\<b>bold\\</b> @&#8203;everyone \\[link\\](http:\\//x)" in markdown
     assert "!\\[x\\](y)" in markdown
     assert "\\`rm -rf\\`" in markdown
 

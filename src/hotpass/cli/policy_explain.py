@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,6 +49,7 @@ def explain(
     from hotpass.policy.explained import as_markdown, as_text
     from hotpass.policy.explaining import explain as in_words
     from hotpass.policy.revision import materialized
+    from hotpass.reports.markdown import escaped
     from hotpass.texts import printable
 
     if as_json and form not in (None, TextForm.JSON):
@@ -64,18 +64,9 @@ def explain(
     if as_json or form is TextForm.JSON:
         output.print_json({"policies": [one.as_json() for one in explained]})
     elif form is TextForm.MARKDOWN:
-        print(printable(as_markdown(explained, escaped_lightly)), end="")
+        print(printable(as_markdown(explained, escaped)), end="")
     else:
         print(printable(as_text(explained)), end="")
-
-
-def escaped_lightly(text: str) -> str:
-    """`text` as plain text in Markdown that is also read as it stands, so with no more backslashes than it
-    takes.
-    """
-    from hotpass.reports.markdown import escaped
-
-    return re.sub(r"(?<!^)\\([.()!+-])|(?<=\w)\\(_)(?=\w)", lambda found: found[1] or found[2], escaped(text))
 
 
 def _about(found: PolicySet, model: str) -> PolicySet:
