@@ -54,8 +54,8 @@ def test_no_value_writes_a_workflow_command(text: str) -> None:
 
 
 def test_a_workflow_command_says_what_was_meant() -> None:
-    [command, _] = commands(render(a_report("50% of a:b, c\nnext", path="a,b:c/d.yaml"), Form.GITHUB))
-    assert command.message == "50% of a:b, c\nnext\n50% of a:b, c\nnext"
+    [command, _] = commands(render(a_report("50%0A of a:b, c\nnext", path="a,b:c/d.yaml"), Form.GITHUB))
+    assert command.message == "50%0A of a:b, c\nnext\n50%0A of a:b, c\nnext"
     assert command.properties == {
         "file": "a,b:c/d.yaml", "line": "12", "col": "9", "title": "gate-failed (leads version 3: roc_auc)",
     }  # fmt: skip

@@ -1,8 +1,8 @@
 """GitHub's annotations: workflow commands on stdout, which show beside the lines of a pull request.
 
 Whoever writes a tag or a policy must not be able to write a command of their own: every character that ends
-a value, a property or a line is escaped, and so is the mark of GitHub's older commands, which it looks for
-anywhere in a line.
+a value, a property or a line is escaped. GitHub looks for the mark of its older commands anywhere in a line,
+but not in one that is a command of the newer kind.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ def _annotation(finding: Finding, subject: str) -> str:
 
 
 def _message(text: str) -> str:
-    safe = printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return safe.replace(_OLDER_MARK, _BROKEN_MARK)
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(value: str) -> str:
