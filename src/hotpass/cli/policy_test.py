@@ -49,7 +49,7 @@ def run_cases(
     with reporting, _collecting_rarely():
         ran = _run(paths, plugins, wanted)
         reporting.show(text=lambda: show(ran), value=lambda: as_json(ran), report=lambda: report(ran))
-    if ran.found.problems:
+    if ran.found.problems and not reporting.tells_all:
         output.print_error(PolicyError(ran.found.problems))
     return ran.exit_code
 

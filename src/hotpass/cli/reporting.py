@@ -52,10 +52,13 @@ class Reporting:
                 f"--output {file} does not say in which form. Add --format junit, sarif, github, markdown or "
                 f"json, or name the file by it ({named}). The text goes to stdout in any case."
             )
-        if file.is_dir():
-            raise CallError(f"--output {file} is a folder. Name a file in it.")
-        if not file.absolute().parent.is_dir():
-            raise CallError(f"--output {file} cannot be written: there is no folder {file.parent}.")
+        try:
+            if file.is_dir():
+                raise CallError(f"--output {file} is a folder. Name a file in it.")
+            if not file.absolute().parent.is_dir():
+                raise CallError(f"--output {file} cannot be written: there is no folder {file.parent}.")
+        except (OSError, ValueError) as error:  # too long a name, a NUL in it
+            raise CallError(f"--output cannot be written: {_reason(error)}.") from error
         return cls(command, form, file)
 
     @property
@@ -110,7 +113,11 @@ class Reporting:
         try:
             _write(self.file, text)
         except OSError as error:
-            raise CallError(f"--output {self.file} cannot be written: {error.strerror}.") from error
+            raise CallError(f"--output {self.file} cannot be written: {_reason(error)}.") from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _is_of_typer(error: BaseException) -> bool:
