@@ -117,17 +117,17 @@ def _contradictions(entries: Sequence[PromotionEntry]) -> Iterator[Problem]:
 
 
 def _spelt_differently(own: Policy, layers: Sequence[Layer]) -> Iterator[Problem]:
-    spelt: dict[str, PromotionEntry] = {}
+    spelt: dict[str, tuple[str, str]] = {}
     for policy in (*(layer.policy for layer in layers), own):
         for entry in policy.promotions:
-            first = spelt.setdefault(entry.to_stage.lower(), entry)
-            if first.to_stage != entry.to_stage:
-                yield _problem(
-                    entry.where,
-                    f"the stage {entry.to_stage!r} is spelt {first.to_stage!r} at {first.where}, which this "
-                    "extends",
-                    "Spell a stage the same everywhere: its alias has no case.",
-                )
+            for stage in filter(None, (entry.to_stage, entry.from_stage)):
+                first, where = spelt.setdefault(stage.lower(), (stage, entry.where))
+                if first != stage:
+                    yield _problem(
+                        entry.where,
+                        f"the stage {stage!r} is spelt {first!r} at {where}, which this extends",
+                        "Spell a stage the same everywhere: its alias has no case.",
+                    )
 
 
 def _problem(where: str, message: str, remedy: str) -> Problem:
