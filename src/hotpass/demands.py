@@ -103,6 +103,12 @@ def disjoint(one: Demand, other: Demand) -> bool:
     )
 
 
+def is_empty(demand: Demand) -> bool:
+    """Whether certainly no value is as the demand."""
+    bounded = demand.low is not None and demand.high is not None
+    return (bounded or bool(demand.one_of is not None and demand.matches)) and disjoint(demand, demand)
+
+
 def implies(one: Demand, other: Demand) -> bool:
     """Whether every value that is as `one` demands is as `other` does. They must be about the same fact."""
     if other.low is not None and not (

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hotpass.demands import Demand
 from hotpass.errors import Problem
+from hotpass.gates import Gate
 from hotpass.policy.model import GateEntry, Policy, PromotionEntry
 from hotpass.policy.words import shorten
 from hotpass.verdicts import Enforcement
@@ -73,6 +74,7 @@ def asked_of(policies: Iterable[Policy], warnings: list[Problem]) -> list[list[A
     demands is noted in `warnings` and stands without demands.
     """
     order = count()
+    known: dict[tuple[type[Gate], str], tuple[Demand, ...]] = {}
     found = []
     for policy in policies:
         entries: list[tuple[PromotionEntry | None, GateEntry]] = [
@@ -80,12 +82,21 @@ def asked_of(policies: Iterable[Policy], warnings: list[Problem]) -> list[list[A
         ]
         entries += [(None, entry) for entry in policy.rollback or ()]
         found.append(
-            [Asked(entry, policy, way, _demands(entry, warnings), next(order)) for way, entry in entries]
+            [
+                Asked(entry, policy, way, _demands(entry, known, warnings), next(order))
+                for way, entry in entries
+            ]
         )
     return found
 
 
-def _demands(entry: GateEntry, warnings: list[Problem]) -> tuple[Demand, ...]:
+def _demands(
+    entry: GateEntry, known: dict[tuple[type[Gate], str], tuple[Demand, ...]], warnings: list[Problem]
+) -> tuple[Demand, ...]:
+    """What the gate demands; `known` has what those with the same parameters did."""
+    same = type(entry.gate), repr(entry.parameters)
+    if entry.parameters is not None and same in known:  # None where a policy was made without a file
+        return known[same]
     try:
         demands = tuple(entry.gate.demands())
         wrong = next((one for one in demands if not isinstance(one, Demand)), None)
@@ -98,4 +109,5 @@ def _demands(entry: GateEntry, warnings: list[Problem]) -> tuple[Demand, ...]:
         remedy = "Tell its author: demands() must return Demand values."
         warnings.append(warning_at(entry.where, "gate-broke", message, remedy))
         return ()
+    known[same] = demands
     return demands

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from hotpass.decimals import as_read, number_text
-from hotpass.demands import Demand, disjoint, implies
+from hotpass.demands import Demand, disjoint, implies, is_empty
 from hotpass.errors import Problem
 from hotpass.policy.asked import Asked
 from hotpass.ranges import Range, natural_range
@@ -29,7 +30,7 @@ def _value(asked: Asked, demand: Demand) -> Iterator[Problem]:
     if demand.matches in _NOTHING:
         message = f"can never pass: only an empty text matches {demand.matches}, and an empty one is not set"
         yield asked.warn("never-passes", message, "Write `present`, or what it must be.")
-    elif disjoint(demand, demand):
+    elif is_empty(demand):
         yield asked.warn("never-passes", f"can never pass: nothing is {demand}")
     elif demand.exact and demand.matches in _ANYTHING:
         yield asked.warn(
@@ -37,10 +38,10 @@ def _value(asked: Asked, demand: Demand) -> Iterator[Problem]:
             f"cannot fail for {demand.label} once it is set: {demand.matches} matches any text of one line",
             "Write `present`, which says that, or the pattern that was meant.",
         )
-    limits = range_of(demand.subject)
-    if limits is None:
+    whole = whole_of(demand.subject)
+    if whole is None:
         return
-    whole = Demand(demand.subject, low=limits.low, high=limits.high)
+    limits = Range(whole.low, whole.high)
     if disjoint(demand, whole):
         yield asked.warn(
             "never-passes", f"can never pass: it wants {demand}, and {_lies(demand, limits)}",
@@ -55,8 +56,15 @@ def _value(asked: Asked, demand: Demand) -> Iterator[Problem]:
 
 def always_met(demand: Demand) -> bool:
     """Whether every value that there can be is as the gate demands."""
-    limits = range_of(demand.subject) if demand.exact and demand.limits else None
-    return limits is not None and implies(Demand(demand.subject, low=limits.low, high=limits.high), demand)
+    whole = whole_of(demand.subject) if demand.exact and demand.limits else None
+    return whole is not None and implies(whole, demand)
+
+
+@lru_cache(maxsize=10_000)
+def whole_of(subject: str) -> Demand | None:
+    """The demand that every value meets which there can be; None where nobody knows."""
+    limits = range_of(subject)
+    return None if limits is None else Demand(subject, low=limits.low, high=limits.high)
 
 
 def _stage(asked: Asked, demand: Demand) -> Iterator[Problem]:

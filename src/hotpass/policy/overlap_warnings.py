@@ -69,7 +69,7 @@ def _contradicted(item: _Item, near: Sequence[_Item]) -> Iterator[Problem]:
 
 def _shadowed(item: _Item, near: Sequence[_Item]) -> Iterator[Problem]:
     asked, mine = item
-    if not (mine.exact and mine.limits) or asked.inherited or always_met(mine):
+    if not (mine.exact and mine.limits) or asked.inherited:
         return
     for other, demand in near:
         if (
@@ -80,6 +80,7 @@ def _shadowed(item: _Item, near: Sequence[_Item]) -> Iterator[Problem]:
             and not implies(mine, demand)
             and always_with(asked, other)
             and covered(asked.policy.models, other.policy.models)
+            and not always_met(mine)
         ):
             yield asked.warn(
                 "shadowed",

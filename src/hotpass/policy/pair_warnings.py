@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from hotpass.demands import Demand, disjoint, implies
+from hotpass.demands import Demand, disjoint, implies, is_empty
 from hotpass.errors import Problem
 from hotpass.policy.asked import Asked
 from hotpass.policy.bound_warnings import always_met
@@ -77,7 +77,7 @@ def contradiction(late: Asked, early: Asked, also: str = "") -> Iterator[Problem
 def cannot_both(demand: Demand, other: Demand) -> bool:
     """Whether certainly no version is as both demand, though one may be as either."""
     if demand.subject == other.subject:
-        return disjoint(demand, other) and not disjoint(demand, demand) and not disjoint(other, other)
+        return disjoint(demand, other) and not is_empty(demand) and not is_empty(other)
     # A version cannot have been in a stage before its run began.
     stay, age = (demand, other) if other.subject == "age" else (other, demand)
     if age.subject == "age" and stay.subject.startswith("stay."):
@@ -98,12 +98,8 @@ def _shadow(asked: Asked, others: Sequence[Asked]) -> tuple[bool, list[Problem]]
             return True, [asked.warn("shadowed", message, _REMEDY)]
     found = []
     for demand in asked.demands:
-        by = (
-            None
-            if not demand.exact or not demand.limits or always_met(demand)
-            else (_asked_by(demand, asked, others))
-        )
-        if by is not None:
+        by = _asked_by(demand, asked, others) if demand.exact and demand.limits else None
+        if by is not None and not always_met(demand):
             message = f"asks for nothing new with {demand}: {by[0].there} asks for {by[1]}"
             found.append(asked.warn("shadowed", message, _REMEDY))
     return False, found
