@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hotpass.cli.policy_backtest import ROWS
+from hotpass.cli.backtest_text import ROWS
 from support.commands import Hotpass
 from support.large_registry import POLICY, Size, fill, write_policy
 from support.stores import Store
@@ -153,6 +153,27 @@ def test_diff_between_two_revisions(hotpass: Hotpass, changed: Path) -> None:
     assert [one["effect"] for one in back["differences"]] == ["looser", "stricter"]
 
 
+def test_the_first_policies_of_a_repository(hotpass: Hotpass, changed: Path) -> None:
+    """A pull request that brings the first policies, and one that takes the last away."""
+    git("rm", "-q", "-r", "--cached", "policies")
+    git("commit", "-q", "-m", "none")
+    said = hotpass("policy", "diff", "main", "--json").json
+    assert [(one["name"], one["kind"], one["effect"]) for one in said["differences"]] == [
+        ("policy", "added", "stricter")
+    ]
+    assert said["before"] == "no policy of main"
+    # Without a policy the built-in rule applies, which asks for no metric.
+    moves = {(one["before"], one["now"]) for one in said["backtest"]["changes"]}
+    assert ("allowed", "denied") in moves
+    (changed / "large.yaml").unlink()
+    changed.rmdir()
+    gone = hotpass("policy", "diff", "main")
+    assert gone.code == 2
+    assert "there are no policies to compare" in gone.err
+    gone = hotpass("policy", "diff", "main~1", "--no-backtest")
+    assert (gone.code, "**removed**" in gone.out) == (0, True)
+
+
 def test_diff_without_registry_says_so(
     hotpass: Hotpass, changed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,7 +190,8 @@ def test_diff_without_registry_says_so(
 
 @pytest.mark.parametrize(
     ("revision", "problem"),
-    [("nowhere", "nowhere"), ("", "neither REV nor"), ("main..", "neither REV nor"), ("main...HEAD", "neither"),
+    [("nowhere", "nowhere"), ("", "neither REV nor"), ("main..", "neither REV nor"),
+     ("main...HEAD", "neither"),
      ("--output=x", "--output")],
 )  # fmt: skip
 def test_mistakes_in_a_diff(hotpass: Hotpass, changed: Path, revision: str, problem: str) -> None:

@@ -85,7 +85,8 @@ THRESHOLD = ("any stage -> Production", "metric_threshold", "changed")
         ("- metric_threshold: {roc_auc: {at_least: 0.75}}",
          "- metric_threshold: {roc_auc: {at_least: 0.75}}\n  hint: Ask", "same", ["hint: (none) -> Ask"]),
         # A parameter that is called as a key of the entry is.
-        ("- approvals: {at_least: 1, by: [ana, ben]}", "- approvals: {at_least: 2, by: [ana, ben]}", "stricter",
+        ("- approvals: {at_least: 1, by: [ana, ben]}",
+         "- approvals: {at_least: 2, by: [ana, ben]}", "stricter",
          ["at_least: 1 -> 2"]),
     ],
 )  # fmt: skip

@@ -30,7 +30,6 @@ from hotpass.cli.policy_backtest import (
     judged_by,
     moment_of,
     run,
-    show_effect,
 )
 from hotpass.errors import CallError, HotpassError
 from hotpass.texts import shown
@@ -88,8 +87,10 @@ def diff(
     start = moment_of(since, now)
     first, second = _two(revision)
     with contextlib.ExitStack() as copies:
-        before = judged_by(copies, first, policies, plugins)
-        after = judged_by(copies, second, policies, plugins)
+        before = judged_by(copies, first, policies, plugins, perhaps_none=True)
+        after = judged_by(copies, second, policies, plugins, perhaps_none=True)
+        if not before.policies.policies and not after.policies.policies:
+            raise CallError(f"there are no policies to compare: {before.label}, {after.label}")
         found = differences(before.policies, after.policies)
         effect: Summary | None = None
         why_not, code = "", 0
@@ -196,6 +197,7 @@ def _show(
                         output.say(shown(f"    {sign} {sentence}"))
     if effect is not None:
         from hotpass.backtest.outcomes import EACH_BY_ITSELF, NOT_ASKED
+        from hotpass.cli.backtest_text import show_effect
 
         output.say(f"\nEffect on what is on record since {effect.of.since:%Y-%m-%d}:", style="bold")
         show_effect(effect, before.short, after.short)

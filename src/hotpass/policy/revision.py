@@ -60,6 +60,10 @@ class Revision(NamedTuple):
         return f"commit {short}" if self.commit.startswith(self.name) else f"{self.name} (commit {short})"
 
 
+class NoPolicies(PolicyError):
+    """The revision has no policy folder, and nobody named one."""
+
+
 class Rules(NamedTuple):
     """What judges: the places of policies and the plugin folders, on disk or in the copy of a revision.
 
@@ -154,7 +158,7 @@ class _Copy:
         if not places.configured:
             default = self._repository.prefix / CLI_DEFAULT.as_posix()
             if not cli or self._entry(default) is None:
-                raise PolicyError([Problem(
+                raise NoPolicies([Problem(
                     f"{default}@{self._revision.commit[:SHORT]}", 0, 0,
                     f"there is no such folder at {self._revision}, and nothing else names one",
                     "Name the policies with --policies, HOTPASS_POLICIES or [tool.hotpass] in "
