@@ -37,7 +37,7 @@ def test_every_block_works_in_the_order_of_the_page(
     done = [_do(block, hotpass) for block in blocks() if BANK not in block.text]
 
     assert done.count("ran Python") == 1
-    assert done.count("wrote a file") == 2
+    assert done.count("wrote a file") == 3
     assert sum(int(words.removeprefix("commands: ")) for words in done if words.startswith("commands")) >= 10
 
 
