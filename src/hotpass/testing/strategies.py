@@ -130,7 +130,8 @@ def approvals(around: datetime = NOW) -> SearchStrategy[list[Approval]]:
 def signatures() -> SearchStrategy[dict[str, Any]]:
     """`inputs` and `outputs` of a signature: columns with or without types, or none."""
     columns = st.lists(names(COLUMNS), max_size=4) | st.dictionaries(names(COLUMNS), texts(), max_size=4)
-    return st.fixed_dictionaries({}, optional={"inputs": columns, "outputs": columns})
+    only_inputs = st.fixed_dictionaries({"inputs": columns})
+    return st.just({}) | only_inputs | st.fixed_dictionaries({"inputs": columns, "outputs": columns})
 
 
 def json_values() -> SearchStrategy[Json]:
