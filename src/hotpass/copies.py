@@ -7,9 +7,7 @@ The copy's own path says whose copy it is, so that whoever shows a path needs to
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -44,6 +42,9 @@ def in_copy(path: Path) -> InCopy | None:
 def new_copy(commit: str) -> Iterator[Path]:
     """An empty folder for the files of `commit` (its full id), which nobody else can read; gone afterwards.
     """
+    import shutil  # these two take long to import, and a linter that runs at every commit needs no copy
+    import tempfile
+
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
         root = folder / commit[:SHORT]

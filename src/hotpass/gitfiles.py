@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from hotpass.errors import CallError, mask
-from hotpass.texts import printable
+from hotpass.texts import shown
 
 #: Seconds until a call is given up: one that reads a repository here, and one that reaches for another.
 LOCAL, NETWORK = 60.0, 300.0
@@ -73,8 +73,8 @@ def git(
 
 def said(stderr: bytes) -> str:
     """What git wrote to stderr, safe to print: passwords masked, at most a few lines."""
-    text = printable(stderr.decode("utf-8", "replace")).strip()
-    lines = [re.sub("^(fatal|error|remote): ?", "", line).strip() for line in text.splitlines()]
+    text = stderr.decode("utf-8", "replace")
+    lines = [shown(re.sub("^(fatal|error|remote): ?", "", line).strip()) for line in text.splitlines()]
     lines = [line for line in lines if line and not _NO_NEWS.match(line)]
     return mask("; ".join(lines[:6])) or "it failed and did not say why"
 
@@ -171,7 +171,7 @@ def commit_of(rev: str, at: Path) -> str:
     if not rev.strip():
         raise CallError("the revision is empty. Name a branch, a tag or a commit, for example origin/main.")
     if rev.startswith("-") or _NO_REV.search(rev):
-        raise CallError(f"{mask(printable(rev))!r} is no revision. Name a branch, a tag or a commit, for "
+        raise CallError(f"{mask(shown(rev))!r} is no revision. Name a branch, a tag or a commit, for "
                         "example origin/main.")  # fmt: skip
     base = re.split(r"[~^]|@\{", rev, maxsplit=1)[0]
     if not _FULL_ID.fullmatch(base):
@@ -205,15 +205,17 @@ def _no_such_revision(rev: str, at: Path) -> str:
     import difflib
 
     names = [name.split("/", 2)[2] for name in _refs(at) if name.count("/") >= 2]
-    same = [name for name in names if name.endswith(f"/{rev}")]
-    close = same or difflib.get_close_matches(rev, names, n=1)
-    words = f"there is no revision {printable(rev)!r} in this clone."
+    is_shallow = git("rev-parse", "--is-shallow-repository", at=at, quiet=True).strip() == b"true"
+    words = f"there is no revision {shown(rev)!r} in this clone."
+    close = [name for name in names if name.endswith(f"/{rev}")]
+    if not is_shallow:
+        close = close or difflib.get_close_matches(rev, names, n=1)
     if close:
-        words += f" Did you mean {close[0]!r}?"
+        return f"{words} Did you mean {close[0]!r}?"
     remote, _, branch = rev.partition("/")
     refspec = f"origin {rev}" if not branch or _FULL_ID.fullmatch(rev) else (
         f"{remote} {branch}:refs/remotes/{rev}")  # fmt: skip
-    if git("rev-parse", "--is-shallow-repository", at=at, quiet=True).strip() == b"true":
+    if is_shallow:
         return f"{words} The clone is shallow, as CI makes it: `git fetch --depth=1 {refspec}` adds it."
     return f"{words} If it is new: `git fetch {refspec}`."
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from hotpass.errors import CallError
@@ -43,6 +42,8 @@ def cache_folder() -> Path:
 
 def keep(digest: str, content: bytes) -> Path:
     """Puts the file of this digest into the cache, whole or not at all. Raises CallError."""
+    import tempfile
+
     file = file_of(digest)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

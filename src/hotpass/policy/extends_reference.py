@@ -60,7 +60,8 @@ hotpass check lead_scoring_demo latest --to Production --policies-from origin/ma
 them, as they are at that commit. `HOTPASS_POLICIES_FROM=origin/main` says the same once for all commands that
 judge models, for the library and for a guard; nothing in the repository can unset it, and an option that
 says another commit is refused. Commands whose subject is the files themselves (`lint`, `test`, `explain`)
-heed only the option. Messages and records name the commit: `policies/lead.yaml@1f2e3d4c5b6a:12:9`.
+heed only the option; `fetch` heeds both, since the policies of a request could name any server, and CI would
+go there with its credentials. Messages and records name the commit: `policies/lead.yaml@1f2e3d4c5b6a:12:9`.
 
 - The revision is a branch, a tag or a commit. A name that means two of them is refused; in CI, write
   `origin/main` rather than `main`, which may be the request's own branch.
