@@ -16,6 +16,7 @@ often to be found: `candidates(metrics=metrics(["f1"]))`. Needs `pip install 'ho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,7 +55,7 @@ def names(often: Sequence[str] = ()) -> SearchStrategy[str]:
 
 def numbers() -> SearchStrategy[float]:
     """Values of metrics: shares of one, sizes of any kind, NaN and both infinities."""
-    return st.floats(0, 1) | st.floats()
+    return st.floats(0, 1) | st.floats() | st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 1.0])
 
 
 def moments(around: datetime = NOW) -> SearchStrategy[datetime]:
