@@ -355,10 +355,16 @@ class Session:
         With the guard's `seal`, only what it proves is more than a claim. Raises NotFound for a model that
         neither registry nor ledger knows; RegistryError, LedgerError.
         """
-        return rejudge(
+        found = rejudge(
             self.library(), self.registry, self.policies, self.manager,
             model=model, stages=stages, seal=seal or self._seal, tell=self._notify,
         )  # fmt: skip
+        if self.look_for_guard():
+            found.notes.append(
+                "a guard on the server decides by policies of its own; what serves was judged by those of "
+                f"{self.policies.source or 'the call'}"
+            )
+        return found
 
 
 def _versions_of(entry: Entry) -> set[int]:

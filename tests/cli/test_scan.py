@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import Hotpass
+from support.guarded import Guarded
 from support.stores import Store
 from support.versions import make_version
 
@@ -163,3 +164,18 @@ def test_the_guards_key_proves_seals(hotpass: Hotpass, served: Store, tmp_path: 
     key.chmod(0o644)
     ran = hotpass("scan", "--key-file", key)
     assert (ran.code, "chmod 600" in ran.err) == (2, True)
+
+
+def test_what_a_guarded_server_serves_is_judged_over_http(hotpass: Hotpass, guarded_sqlite: Guarded) -> None:
+    name = guarded_sqlite.name()
+    make_version(guarded_sqlite, name, metrics={"roc_auc": 0.8})
+    for stage in ("Staging", "Production"):
+        assert hotpass("promote", name, 1, "--to", stage).code == 0
+    text = Path(guarded_sqlite.policies, "guarded.yaml").read_text()
+    Path("stricter.yaml").write_text(text.replace("0.75", "0.95"))
+    ran = hotpass("scan", "--rejudge", "--model", name, "--policies", "stricter.yaml")
+    assert ran.code == 1
+    assert f"{name} version 1 in Production: would not pass today" in ran.out
+    assert "roc_auc is 0.8, wanted at least 0.95" in ran.out
+    assert "note: a guard on the server decides by policies of its own" in ran.out
+    assert hotpass("scan", "--rejudge", "--model", name, "--policies", guarded_sqlite.policies).code == 0
