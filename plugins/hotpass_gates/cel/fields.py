@@ -136,7 +136,7 @@ def _of_champion(read: Callable[[Subject, str], Any]) -> Callable[[Candidate, da
     def of_champion(candidate: Candidate, now: datetime, name: str) -> Any:
         champion = candidate.champion
         if champion is None:
-            return Absent(f"no version is in {candidate.to_stage}, so there is no champion")
+            return Absent(f"no other version is in {candidate.to_stage}, so there is no champion")
         return read(champion, name)
 
     return of_champion

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from hotpass.decimals import as_read, minus, times
 from hotpass.demands import Demand
 from hotpass.gates import ParameterError
 from hotpass.testing import NOW, candidate, judge
+from hotpass.testing.strategies import candidates, json_values, metrics
 from hotpass.verdicts import Verdict, is_json
 from hotpass_gates.cel.fields import FIELDS
 from hotpass_gates.expression import Expression
@@ -207,6 +209,28 @@ def test_a_comparison_agrees_with_metric_threshold(value, limit):
     # A literal of more than 14 digits is not rounded, so the very last place may differ.
     if as_read(value) != as_read(limit):
         assert by_rule.verdict is by_gate.verdict
+
+
+NAMES = ("roc_auc", "val-auc", "thirds", "rows", "gini")
+GATES = [Expression(rule) for rule in SO]
+
+
+@given(
+    st.sampled_from(GATES),
+    candidates(
+        metrics=metrics(NAMES), evidence=st.dictionaries(st.sampled_from(["ok", "share"]), json_values())
+    ),
+)
+def test_any_candidate_gets_an_answer_and_none_passes_on_what_is_missing(gate, who):
+    result = gate.evaluate(who, NOW)
+    assert result.verdict in (Verdict.PASSED, Verdict.FAILED)
+    assert is_json(dict(result.evidence))
+    needed = [
+        demand.subject.partition(".")[2] for demand in gate.demands() if demand.subject.startswith("metrics.")
+    ]
+    found = [who.metric(name) for name in needed]
+    if any(metric is None or not math.isfinite(metric.value) for metric in found):
+        assert result.verdict is Verdict.FAILED
 
 
 def test_many_threads_share_a_rule():

@@ -14,8 +14,8 @@ from hotpass.testing import candidate, judge, make
 from hotpass.verdicts import Verdict
 
 NAMES = [
-    "approvals", "champion_comparison", "expression", "freshness", "input_example", "lineage", "metric_threshold",
-    "required_tags", "signature", "staging_dwell",
+    "approvals", "champion_comparison", "expression", "freshness", "input_example", "lineage",
+    "metric_threshold", "required_tags", "signature", "staging_dwell",
 ]  # fmt: skip
 GATES = gate_classes(create_manager())
 
