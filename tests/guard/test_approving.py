@@ -172,6 +172,8 @@ def test_only_who_logs_in_as_somebody_that_may_overrides_a_gate(server: Guarded)
     assert [ask("rita", "k1").status, ask("ana", "k1", overrides=[]).status] == [422, 422]
 
     with server.as_user("ana"):
+        assert not hotpass.check(model, 2, "Staging").allowed
+        assert hotpass.check(model, 2, "Staging", overrides=[gate]).allowed
         decision = hotpass.promote(model, 2, "Staging", overrides=[gate], reason="as well")
         assert [j.excuse.by for j in decision.excused if j.excuse] == ["ana"]
         actors = [(e.record.actor.name, e.record.body["outcome"]) for e in hotpass.history(model)]
