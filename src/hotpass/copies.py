@@ -38,6 +38,11 @@ def in_copy(path: Path) -> InCopy | None:
     return InCopy(Path(*parts[: at + 2]), parts[at + 1], PurePosixPath(*parts[at + 2 :]))
 
 
+def called(path: Path) -> str:
+    """What messages call `path`."""
+    return str(in_copy(path) or path)
+
+
 @contextmanager
 def new_copy(commit: str) -> Iterator[Path]:
     """An empty folder for the files of `commit` (its full id), which nobody else can read; gone afterwards.

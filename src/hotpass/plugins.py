@@ -19,6 +19,7 @@ from typing import Any
 import pluggy
 
 from hotpass import hookspecs
+from hotpass.copies import called
 from hotpass.errors import PluginError
 from hotpass.gates import Gate, check_gate_class
 
@@ -116,7 +117,7 @@ def gate_owners(manager: pluggy.PluginManager) -> dict[str, str]:
 def _load_folder(manager: pluggy.PluginManager, folder: Path) -> Iterable[str]:
     if not folder.is_dir():
         return [
-            f"plugin folder {folder} does not exist. Create it, or name another with --plugins or "
+            f"plugin folder {called(folder)} does not exist. Create it, or name another with --plugins or "
             "HOTPASS_PLUGINS."
         ]
     wrong = []
@@ -124,13 +125,13 @@ def _load_folder(manager: pluggy.PluginManager, folder: Path) -> Iterable[str]:
         file for file in folder.glob("*.py") if not file.name.startswith(("_", "test_", "conftest"))
     )
     if not files:
-        return [f"plugin folder {folder} has no Python file. Put a gate in it, or do not name it."]
+        return [f"plugin folder {called(folder)} has no Python file. Put a gate in it, or do not name it."]
     for file in files:
         name = f"{folder.name}/{file.name}"
         first = manager.get_plugin(name)
         if first is not None:
             wrong.append(
-                f"plugin {file} has the name {name}, and so has {getattr(first, '__file__', first)}. "
+                f"plugin {called(file)} has the name {name}, and so has {getattr(first, '__file__', first)}. "
                 "Rename one of the folders or files, or name the folder only once."
             )
             continue
@@ -139,7 +140,7 @@ def _load_folder(manager: pluggy.PluginManager, folder: Path) -> Iterable[str]:
         except PluginError as error:
             wrong.append(str(error))
         except (Exception, SystemExit) as error:
-            wrong.append(f"plugin {file} failed to load: {type(error).__name__}: {error}")
+            wrong.append(f"plugin {called(file)} failed to load: {type(error).__name__}: {error}")
     return wrong
 
 
@@ -149,7 +150,7 @@ def _import_file(file: Path) -> ModuleType:
     name = f"hotpass_folder_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PluginError(f"plugin {file} cannot be imported")
+        raise PluginError(f"plugin {called(file)} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling of a plugin's classes look it up there
     try:

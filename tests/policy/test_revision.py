@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hotpass.errors import CallError, PolicyError
+from hotpass.errors import CallError, PluginError, PolicyError
 from hotpass.policy import revision
 from hotpass.policy.revision import VARIABLE, Rules, materialized
 from support.repositories import Repo
@@ -120,6 +120,14 @@ class TestWhatIsRead:
         with materialized("main") as rules:
             gate = rules.load(rules.manager()).policies[0].promotions[0].gates[0].gate
             assert gate.evaluate(None, None).message == "SAYS"  # type: ignore[arg-type]
+
+    def test_a_broken_plugin_is_named_as_in_the_repository(self, repo: Repo) -> None:
+        repo.write("gates/mine.py", "1/0\n")
+        repo.commit()
+        with materialized("main", plugins=["gates"], only="plugins") as rules:
+            assert not rules.policies.configured
+            with pytest.raises(PluginError, match=f"plugin gates/mine.py@{repo.head[:12]} failed to load"):
+                rules.manager()
 
     def test_waivers_and_cases_come_along(self, repo: Repo) -> None:
         repo.write("policies/lead.cases.yaml", "cases: []\n")

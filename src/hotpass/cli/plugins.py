@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from hotpass.cli import output
-from hotpass.cli.options import JsonOption, PluginsOption
+from hotpass.cli.options import JsonOption, PluginsOption, PoliciesFromOption
 from hotpass.cli.plugins_check import check
 from hotpass.cli.plugins_new import new
+from hotpass.copies import called
 from hotpass.texts import shown
 
 if TYPE_CHECKING:
@@ -27,13 +29,14 @@ def group() -> None:
 
 
 @app.command("list")
-def list_(plugins: PluginsOption = None, as_json: JsonOption = False) -> None:
+def list_(
+    plugins: PluginsOption = None, policies_from: PoliciesFromOption = None, as_json: JsonOption = False
+) -> None:
     """List the plugins: where each comes from, the hooks it answers, and the gates it contributes."""
-    from hotpass.plugins import create_manager
-    from hotpass.policy.discovery import plugin_folders
+    from hotpass.policy.revision import materialized
 
-    manager = create_manager(plugin_folders(plugins))
-    found = describe(manager)
+    with materialized(policies_from, plugins=plugins, only="plugins") as rules:
+        found = describe(rules.manager())
     if as_json:
         output.print_json({"plugins": found})
         return
@@ -78,4 +81,5 @@ def _origin(plugin: object) -> str:
     for point in importlib.metadata.entry_points(group=GROUP):
         if point.dist is not None and point.value.partition(":")[0] == name:
             return f"{point.dist.name} {point.dist.version}"
-    return str(getattr(module, "__file__", "") or name)
+    file = getattr(module, "__file__", "")
+    return called(Path(file)) if file else name

@@ -22,7 +22,7 @@ def fetch(paths: Sequence[Path], policies_from: str | None, *, as_json: bool = F
 
     Raises PolicyError where no place is named, CallError for a revision or a cache that cannot be used.
     """
-    with materialized(policies_from, paths or None, judging=True, with_plugins=False) as rules:
+    with materialized(policies_from, paths or None, judging=True, only="policies") as rules:
         if not rules.policies.configured:
             raise _nowhere()
         root = rules.revision.root if rules.revision is not None else None

@@ -95,13 +95,13 @@ def materialized(
     *,
     judging: bool = False,
     cli: bool = True,
-    with_plugins: bool = True,
+    only: Setting | None = None,
 ) -> Iterator[Rules]:
     """The rules at the revision `rev`, or those on disk where it is None.
 
     With `judging`, HOTPASS_POLICIES_FROM counts: commands that judge models are `judging`, and those whose
     subject is the policy files themselves (lint, test, explain) are not. `cli` looks in `./policies` too.
-    Without `with_plugins`, no plugin folder is looked for. Raises CallError for a revision that
+    With `only`, the others are not looked for. Raises CallError for a revision that
     does not exist or is ambiguous, for one that contradicts the variable, and for places outside the
     repository; PolicyError for what is wrong with the places.
     """
@@ -109,8 +109,8 @@ def materialized(
     wanted = rev if rev is not None else named
     policies, plugins = policies or None, plugins or None
     if wanted is None:
-        folders = plugin_folders(plugins) if with_plugins else ()
-        yield Rules(policy_places(policies, cli=cli), folders)
+        places = policy_places(policies, cli=cli) if only != "plugins" else Places()
+        yield Rules(places, plugin_folders(plugins) if only != "policies" else ())
         return
     repository = repository_of(_here())
     commit = commit_of(wanted, repository.root)
@@ -123,7 +123,7 @@ def materialized(
     with new_copy(commit) as root:
         with Objects(repository.root) as objects:
             copy = _Copy(repository, Revision(wanted, commit, repository.root), objects, root)
-            rules = copy.rules(policies, plugins, cli=cli, with_plugins=with_plugins)
+            rules = copy.rules(policies, plugins, cli=cli, only=only)
         yield rules
 
 
@@ -152,10 +152,10 @@ class _Copy:
         plugins: Place | Sequence[Place] | None,
         *,
         cli: bool,
-        with_plugins: bool,
+        only: Setting | None,
     ) -> Rules:
-        places = self._places(policies, "policies")
-        if not places.configured:
+        places = self._places(policies, "policies") if only != "plugins" else Places()
+        if not places.configured and only != "plugins":
             default = self._repository.prefix / CLI_DEFAULT.as_posix()
             if not cli or self._entry(default) is None:
                 raise NoPolicies([Problem(
@@ -165,7 +165,7 @@ class _Copy:
                     "pyproject.toml.",
                 )])  # fmt: skip
             places = Places((self._root / default,), f"./{CLI_DEFAULT}", configured=True)
-        folders = self._places(plugins, "plugins").paths if with_plugins else ()
+        folders = self._places(plugins, "plugins").paths if only != "policies" else ()
         for path in (*places.paths, *folders):
             self.take(self._path_of(path))
         self._take_extended(places.paths)
