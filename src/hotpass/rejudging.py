@@ -11,7 +11,7 @@ what moves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from hotpass.excusing import NO_OVERRIDE, Override
 from hotpass.facts import Approval, Person, Stay, VersionFacts
 from hotpass.gather import Batch, VersionSources, digest_now
 from hotpass.ledger.approvals import standing_approvals
-from hotpass.ledger.reading import stays_of
+from hotpass.ledger.reading import VersionKey, key_of, stays_by_version
 from hotpass.ledger.record import Entry, Kind
 from hotpass.ledger.seal import Seal
 from hotpass.people import anything_goes
@@ -123,12 +123,12 @@ def rejudge(
     found = Rejudging(models=len(books.models), uncovered=books.uncovered, notes=list(books.notes))
     registry.knows_experiments(books.experiments)
     judge = _Judge(registry, policies, manager, seal, now or datetime.now(UTC))
+    pasts = {name: _Past(books.models[name], books.entries.get(name, ()))
+             for name in {one.facts.model for one in served}}  # fmt: skip
     for start in range(0, len(served), AT_ONCE):
         group = served[start : start + AT_ONCE]
         batch = Batch(registry, [one.facts for one in group])
-        for one in group:
-            name = one.facts.model
-            found.judged.append(judge(one, books.models[name], books.entries.get(name, ()), batch))
+        found.judged += [judge(one, pasts[one.facts.model], batch) for one in group]
     return found
 
 
@@ -188,13 +188,13 @@ class _Judge:
         self._now = now
         self._narrowed: dict[tuple[str, ...], tuple[PolicySet, tuple[str, ...]]] = {}
 
-    def __call__(self, served: Served, model: ModelFacts, entries: Sequence[Entry], batch: Batch) -> Rejudged:
-        promotion = _promotion(entries, served)
+    def __call__(self, served: Served, past: _Past, batch: Batch) -> Rejudged:
+        promotion = past.promotion(served)
         came_from = str(promotion.record.body["from"]) if promotion else ""
         policies, against = self._by(served, came_from)
         try:
             override = _override(promotion, policies, served) if promotion else NO_OVERRIDE
-            candidate = self._candidate(served, model, entries, promotion, batch)
+            candidate = self._candidate(served, past, promotion, batch)
             decision = evaluate(policies, candidate, self._now, override=override)
         except RegistryError as error:  # the next one may be readable
             return Rejudged(served, came_from, error=str(error))
@@ -228,27 +228,14 @@ class _Judge:
             self._narrowed[key] = (narrowed, tuple(against))
         return self._narrowed[key]
 
-    def _candidate(
-        self,
-        served: Served,
-        model: ModelFacts,
-        entries: Sequence[Entry],
-        promotion: Entry | None,
-        batch: Batch,
-    ) -> Candidate:
+    def _candidate(self, served: Served, past: _Past, promotion: Entry | None, batch: Batch) -> Candidate:
         facts = replace(served.facts, stage=served.stage)
         candidate: Candidate
         seal = self._seal
 
-        def stays() -> Sequence[Stay]:
-            return stays_of(entries, facts.identity())
-
         def approvals() -> Sequence[Approval]:
-            if promotion is None:
-                return ()
-            until = entries[: entries.index(promotion) + 1]
             given = standing_approvals(
-                until, facts.identity(), served.stage, used=True,
+                past.until(promotion), facts.identity(), served.stage, used=True,
                 proves=lambda entry: seal is None or seal.proves(entry.hash, entry.seal),
             )  # fmt: skip
             if not given:
@@ -264,7 +251,10 @@ class _Judge:
 
         actor = promotion.record.actor if promotion else None
         candidate = Candidate(
-            facts, VersionSources(self._registry, served.facts, batch, model, stays, supplied),
+            facts,
+            VersionSources(
+                self._registry, served.facts, batch, past.model, lambda: past.stays(served.facts), supplied
+            ),
             served.stage,
             artifact_digest=self._registry.tagged_digest(served.facts),
             requester=Person(actor.name, actor.authenticated) if actor else Person("unknown"),
@@ -273,21 +263,40 @@ class _Judge:
         return candidate
 
 
-def _promotion(entries: Sequence[Entry], served: Served) -> Entry | None:
-    """The last promotion that brought the version to the stage, a rollback apart; None where none is on
-    record.
-    """
-    identity = served.facts.identity()
-    for entry in reversed(entries):
-        record, body = entry.record, entry.record.body
-        if record.kind is not Kind.DECISION or not entry.moved or body.get("rollback"):
-            continue
-        subject = entry.identity()
-        if subject is None or not subject.same_version(identity):
-            continue
-        if body["to"] == served.stage and body["from"] != served.stage:
-            return entry
-    return None
+class _Past:
+    """What the ledger says about one model."""
+
+    def __init__(self, model: ModelFacts, entries: Sequence[Entry]) -> None:
+        self.model = model
+        self._entries = entries
+        self._stays: Mapping[VersionKey, Sequence[Stay]] | None = None
+        #: The place in the ledger of the last promotion of a version to a stage, a rollback apart.
+        self._promotions: dict[tuple[VersionKey, str], int] = {}
+        for place, entry in enumerate(entries):
+            record, body = entry.record, entry.record.body
+            if record.kind is not Kind.DECISION or not entry.moved or body.get("rollback"):
+                continue
+            subject = entry.identity()
+            if subject is not None and body["from"] != body["to"]:
+                self._promotions[key_of(subject), body["to"]] = place
+
+    def promotion(self, served: Served) -> Entry | None:
+        """What brought the version to the stage; None where no promotion is on record."""
+        place = self._promotions.get((key_of(served.facts.identity()), served.stage))
+        return None if place is None else self._entries[place]
+
+    def until(self, promotion: Entry | None) -> Sequence[Entry]:
+        """The ledger as it was when that promotion was done; all of it without one."""
+        if promotion is None:
+            return self._entries
+        subject = promotion.identity()
+        assert subject is not None
+        return self._entries[: self._promotions[key_of(subject), promotion.record.body["to"]] + 1]
+
+    def stays(self, facts: VersionFacts) -> Sequence[Stay]:
+        if self._stays is None:
+            self._stays = stays_by_version(self._entries)
+        return self._stays.get(key_of(facts.identity()), [])
 
 
 def _override(promotion: Entry, policies: PolicySet, served: Served) -> Override:

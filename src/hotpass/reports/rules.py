@@ -135,6 +135,35 @@ RULES = {
         "A gate broke, and so cannot pass.",
         "The gate raised an error or ran past its time limit. The promotion is denied until it is repaired.",
     ),
+    "drift-ledger": Rule(
+        "The ledger is not what Hotpass wrote.",
+        "A record was edited, removed or inserted: hotpass audit verify names it.",
+    ),
+    "drift-model": Rule("A model on record is gone or hidden.", "It was deleted or renamed past Hotpass."),
+    "drift-version": Rule(
+        "A version on record is gone, hidden, or was made again.", "It was deleted past Hotpass."
+    ),
+    "drift-stage": Rule(
+        "A version is in another stage than the record says.",
+        "It was moved past Hotpass. Move it back, or accept what is there: hotpass adopt.",
+    ),
+    "drift-holders": Rule(
+        "Several versions are in a stage that has room for one.", "Whoever reads the stage gets either."
+    ),
+    "drift-alias": Rule(
+        "An alias points elsewhere than the record says.",
+        "Whoever loads by it gets a version that no decision put there.",
+    ),
+    "drift-tag": Rule("A tag that only Hotpass writes is not what it wrote.", "Somebody wrote it by hand."),
+    "drift-evidence": Rule(
+        "A value that a decision rests on is another one now.",
+        "A metric, a tag or a parameter was changed after the version was promoted.",
+    ),
+    "drift-files": Rule(
+        "The files of a version are not those that were decided on.",
+        "Put them back, or go back to another version: hotpass rollback.",
+    ),
+    "scan-note": Rule("A remark of a scan.", "Nothing is wrong."),
     "decision-note": Rule(
         "The decision rests on something that no gate says.",
         "A missing policy, a stage that no promotion leads from, a veto of a plugin.",
