@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from hotpass.candidate import Candidate
 from hotpass.engine import breach_of_contract
@@ -13,6 +14,9 @@ from hotpass.gates import Gate, ParameterError, check_gate_class
 from hotpass.plugins import create_manager, gate_classes
 from hotpass.testing.building import NOW
 from hotpass.verdicts import GateResult, Verdict
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 
 def judge(gate: type[Gate] | str, parameters: Any, candidate: Candidate, now: datetime = NOW) -> GateResult:
@@ -41,15 +45,20 @@ def make(gate: type[Gate] | str, parameters: Any) -> Gate:
         if gate not in known:
             raise CallError(f"no plugin has a gate {gate!r}; there are {', '.join(known)}")
         gate = known[gate]
+    errors = _validator(gate).iter_errors(parameters)
+    for error in sorted(errors, key=lambda error: list(error.path)):
+        raise ParameterError(f"{gate.name}: {error.message}", tuple(error.path))
+    return gate(parameters)
+
+
+@lru_cache(maxsize=256)
+def _validator(gate: type[Gate]) -> Draft202012Validator:
+    """What checks parameters of `gate`. Kept, since checking its schema takes longer than the gate does."""
     from jsonschema import Draft202012Validator
 
     check_gate_class(gate, gate.__module__)
     Draft202012Validator.check_schema(gate.schema)
-    for error in sorted(
-        Draft202012Validator(gate.schema).iter_errors(parameters), key=lambda error: list(error.path)
-    ):
-        raise ParameterError(f"{gate.name}: {error.message}", tuple(error.path))
-    return gate(parameters)
+    return Draft202012Validator(gate.schema)
 
 
 def assert_passes(
