@@ -198,6 +198,24 @@ def test_serve_tells_its_workers_the_commit(request_: Repo, monkeypatch: pytest.
     assert PoliciesInForce().current().policies[0].name == "leads"
 
 
+def test_lint_counts_what_is_shared_and_names_it(hotpass: Hotpass, request_: Repo) -> None:
+    text = "policy: base\nshared: true\npromotions:\n  - {to: Staging, gates: [signature]}\n"
+    request_.write("rules/base.yaml", text)
+    entry = "extends:\n  - {folder: ., path: base.yaml}\npromotions:\n"
+    request_.write("rules/leads.yaml", POLICY.replace("promotions:\n", entry))
+    ran = hotpass("policy", "lint")
+    assert (ran.code, ran.out) == (
+        0,
+        "rules/leads.yaml: ok: policy leads, 1 promotion, 3 gates, extends base\n"
+        "rules/base.yaml: ok: shared policy base, 1 promotion, 1 gate\n",
+    )
+    told = hotpass("policy", "lint", "--json").json
+    assert [policy["name"] for policy in told["shared"]] == ["base"]
+    [policy] = told["policies"]
+    assert [ref["path"] for ref in policy["extends"]] == ["rules/base.yaml"]
+    assert hotpass("check", MODEL, 1, "--to", "Staging").out.count("[rules/base.yaml:4:") == 1
+
+
 def test_no_copy_is_left(hotpass: Hotpass, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "copies").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "copies"))

@@ -172,6 +172,8 @@ class TestFetching:
         extend()
         team.commit()
         extend(digest="sha256:" + "0" * 64)
+        remedy = f"`hotpass policy fetch --policies-from {team.head[:12]}`"
+        assert remedy in hotpass("policy", "lint", "--policies-from", "main").err
         assert hotpass("policy", "fetch", "--policies-from", "main").code == 0
         assert hotpass("policy", "lint", "--policies-from", "main").code == 0
         assert hotpass("policy", "lint").code == 2

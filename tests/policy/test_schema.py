@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from hotpass.cases.reference import cases_reference
 from hotpass.errors import PluginError
 from hotpass.gates import Gate
 from hotpass.plugins import create_manager, gate_classes
-from hotpass.policy import reference, schema, waiver_schema
+from hotpass.policy import extends_reference, reference, schema, waiver_schema
 from hotpass.policy.compose import parse
 from hotpass.policy.loader import load_policies
 from hotpass.policy.nodes import value_of
@@ -173,6 +174,33 @@ def test_the_example_in_the_reference_is_a_valid_policy(tmp_path: Path) -> None:
     file = tmp_path / "example.yaml"
     file.write_text(example[: example.index("```")])
     assert load_policies(file).policies[0].name == "lead-scoring"
+
+
+def test_the_example_of_shared_policies_fits_the_schema() -> None:
+    for text in re.findall(r"```yaml\n(.*?)```", extends_reference.ABOUT, re.DOTALL):
+        root, problems = parse(text.encode(), "README.md")
+        assert root is not None
+        assert not problems
+        assert accepts(value_of(root))
+
+
+@pytest.mark.parametrize(
+    ("further", "valid"),
+    [
+        ({"models": ["a"]}, False),
+        ({"shared": True}, False),
+        ({"models": ["a"], "extends": [{"folder": "..", "path": "a.yaml"}]}, True),
+        ({"shared": True, "extends": [{"folder": "..", "path": "a.yaml"}]}, True),
+        ({"shared": False, "models": ["a"], "promotions": with_entry("signature")["promotions"]}, True),
+        ({"shared": True, "promotions": with_entry("signature")["promotions"]}, True),
+        ({"shared": True, "models": ["a"], "promotions": with_entry("signature")["promotions"]}, False),
+        ({"models": ["a"], "extends": []}, False),
+        ({"models": ["a"], "extends": [{"folder": "..", "path": "../a.yaml"}]}, False),
+        ({"models": ["a"], "extends": [{"git": "x", "revision": "main", "path": "a.yaml"}]}, False),
+    ],
+)
+def test_shared_and_extending_policies(further: dict[str, Any], valid: bool) -> None:
+    assert accepts({"policy": "a", **further}) == valid
 
 
 def test_every_example_of_every_gate_fits_its_schema() -> None:

@@ -222,9 +222,11 @@ def _in_git(extension: InGit, source: Source, note: Callable[..., None]) -> Sour
         note(f"{extension} cannot be looked for in the cache: {error}")
         return None
     if not there:
+        copy = in_copy(source.file)
+        which = f" --policies-from {copy.commit}" if copy else ""
         note(
             f"{extension} at {extension.revision[:SHORT]} is not in the cache",
-            "Run `hotpass policy fetch`: once fetched, it is there without a network.",
+            f"Run `hotpass policy fetch{which}`: once fetched, it is there without a network.",
         )
         return None
     return Source(file, f"{extension.path}@{extension.revision[:SHORT]}", fetched=True)
