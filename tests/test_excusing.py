@@ -195,7 +195,7 @@ def test_a_gate_that_broke_is_excused_by_nothing(excuse: dict[str, Any]) -> None
     )
 
     assert decision.outcome is Outcome.DENIED
-    assert decision.excused == ()
+    assert [judgement.excuse for judgement in decision.judgements] == [None]
 
 
 def test_what_passed_or_is_advisory_needs_no_waiver_and_gets_none() -> None:

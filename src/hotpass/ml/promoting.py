@@ -4,6 +4,7 @@ names.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def promote_model(
     archive_existing: bool | None = None,
     reason: str = "",
     *,
+    overrides: str | Sequence[str] = (),
     policies: Any = None,
     registry_uri: str | None = None,
     tracking_uri: str | None = None,
@@ -32,5 +34,5 @@ def promote_model(
 
     return promote(
         model_name, version, stage, policies=policies, archive_existing=archive_existing, reason=reason,
-        registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor,
+        overrides=overrides, registry_uri=registry_uri, tracking_uri=tracking_uri, actor=actor,
     )  # fmt: skip
