@@ -74,6 +74,19 @@ class TestTheRevision:
         repo.git("branch", first[:7], repo.commit(a="two"))
         assert "ambiguous" in refused(first[:7], repo)
 
+    @pytest.mark.parametrize("form", ["{}", "v1-3-g{}"])
+    def test_so_is_one_in_another_spelling(self, repo: Repo, form: str) -> None:
+        name = form.format(repo.head[:8].upper())
+        repo.git("branch", name, repo.commit(a="two"))
+        assert "ambiguous" in refused(name, repo)
+
+    def test_a_branch_that_takes_the_name_of_a_remote_is_refused(self, repo: Repo) -> None:
+        repo.git("update-ref", "refs/remotes/origin/main", repo.head)
+        repo.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+        assert commit_of("origin", repo.root) == repo.head
+        repo.git("branch", "origin", repo.commit(a="two"))
+        assert "ambiguous" in refused("origin", repo)
+
     def test_a_branch_that_takes_the_name_of_a_whole_id_is_that_id(self, repo: Repo) -> None:
         first = repo.head
         second = repo.commit(a="two")
@@ -226,6 +239,15 @@ class TestObjects:
         tree = repo.tree(("100644", repo.blob("x"), name))
         commit = repo.commit_tree(tree)
         with Objects(repo.root) as objects, pytest.raises(CallError, match="a name that no file may have"):
+            objects.names(objects.root(commit))
+
+    @pytest.mark.parametrize(
+        "raw", [b"100644 a", b"100644 a\0", b"\xff\0" + b"x" * 20, b"100644 a\0" + b"x" * 19]
+    )
+    def test_a_damaged_tree(self, repo: Repo, raw: bytes) -> None:
+        tree = repo.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=raw)
+        commit = repo.commit_tree(tree)
+        with Objects(repo.root) as objects, pytest.raises(CallError, match=r"is damaged|no file may have"):
             objects.names(objects.root(commit))
 
     def test_the_same_name_twice(self, repo: Repo) -> None:

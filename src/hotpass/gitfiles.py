@@ -47,6 +47,8 @@ _NO_NEWS = re.compile(
     "Could not read from remote repos|Please make sure you have the|and the repository exist"
 )
 _FULL_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+#: By itself, or at the end of what `git describe` says.
+_SHORT_ID = re.compile("(?:^|-g)([0-9a-f]{4,64})$", re.IGNORECASE)
 _NO_REV = re.compile(r"[\x00-\x20\x7f:?*\[\\]|\{/|\.\.")
 
 
@@ -184,10 +186,12 @@ def commit_of(rev: str, at: Path) -> str:
 
 
 def _check_ambiguous(base: str, rev: str, at: Path) -> None:
-    names = [f"refs/{base}", *(f"refs/{kind}/{base}" for kind in ("tags", "heads", "remotes"))]
+    names = [f"refs/{base}", *(f"refs/{kind}/{base}" for kind in ("tags", "heads", "remotes")),
+             f"refs/remotes/{base}/HEAD"]  # fmt: skip
     refs = {name: target for name, target in _refs(at).items() if name in names}
-    if re.fullmatch("[0-9a-f]{4,64}", base):
-        for found in git("rev-parse", f"--disambiguate={base}", at=at, quiet=True).decode().split():
+    short = _SHORT_ID.search(base)
+    if short:
+        for found in git("rev-parse", f"--disambiguate={short[1]}", at=at, quiet=True).decode().split():
             refs[f"the object {found[:12]}"] = found
     if len(set(refs.values())) > 1:
         several = " and ".join(sorted(refs))
@@ -274,15 +278,18 @@ class Objects:
 
     def names(self, folder: Entry) -> dict[str, Entry]:
         """What is in a folder, in git's order. Raises CallError for a name that no file can have."""
-        content, found = self.read(folder.id, "tree", most=16 * 1024 * 1024), {}
+        content = self.read(folder.id, "tree", most=16 * 1024 * 1024)
+        found: dict[str, Entry] = {}
         width, start = len(folder.id) // 2, 0
         while start < len(content):
-            end = content.index(b"\0", start)
+            end = content.find(b"\0", start)
             mode, _, raw = content[start:end].partition(b" ")
-            name = os.fsdecode(raw)
+            name, id_ = os.fsdecode(raw), content[end + 1 : end + 1 + width].hex()
+            if end < 0 or len(id_) != 2 * width:
+                raise CallError(f"the tree {folder.id} is damaged")
             if name in ("", ".", "..") or "/" in name or name.lower() == ".git" or name in found:
                 raise CallError(f"the tree {folder.id} holds a name that no file may have: {name!r}")
-            found[name] = Entry(mode.decode("ascii"), content[end + 1 : end + 1 + width].hex())
+            found[name] = Entry(mode.decode("ascii", "replace"), id_)
             start = end + 1 + width
         return found
 
