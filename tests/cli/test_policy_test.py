@@ -91,7 +91,7 @@ def test_a_wrong_file_is_told_and_the_others_run(hotpass: Hotpass) -> None:
     Path("policies/other.cases.yaml").write_text(CASES.replace("outcome: denied", "outcme: denied"))
     ran = hotpass("policy", "test")
     assert ran.code == 2
-    assert ran.out.startswith("3 cases, all as expected; ")
+    assert ran.out.startswith("3 cases, all as expected, 1 problem in the files; ")
     assert ran.err.splitlines() == [
         "policies/other.cases.yaml:9:14: unknown key 'outcme'",
         "    Did you mean 'outcome'?",

@@ -105,7 +105,7 @@ def _unmet(found: Found, seen: Sequence[Coverage], require_coverage: bool) -> It
             elif require_coverage:
                 for gap in promotion.gaps:
                     yield Problem(*place, f"{_titled(promotion)}: {gap} in a case", f"Add one to {file}.",
-                                  "not-covered")  # fmt: skip
+                                  "unseen-gate")  # fmt: skip
 
 
 def _titled(promotion: PromotionSeen) -> str:

@@ -118,8 +118,8 @@ def cases(
 ) -> None:
     """Run the cases beside the policies: candidates as data, and what the policy should say of them.
 
-    The cases of policies/lead.yaml stand in policies/lead.cases.yaml; `hotpass policy reference` has the
-    format. No registry is asked. pytest runs the same cases.
+    The cases of policies/lead.yaml stand in policies/lead.cases.yaml. No registry is asked. pytest runs the
+    same cases. `hotpass policy reference` has the format.
 
     Exit code 0 if all came out as expected, 1 if one did not, 2 if a file is wrong.
     """

@@ -61,6 +61,8 @@ def _summary(ran: Ran) -> str:
         return f"no case beside {policies}: they would stand in NAME.cases.yaml beside NAME.yaml"
     words = output.plural(count, "case")
     words += f", {differ} not as expected" if differ else ", all as expected" if count else ""
+    if ran.found.problems:
+        words += f", {output.plural(len(ran.found.problems), 'problem')} in the files"
     words += f"; {ran.seconds:.2f} s"
     return f"{words}, {count / ran.seconds:,.0f} cases a second" if count >= _WORTH_A_RATE else words
 

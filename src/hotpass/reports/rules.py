@@ -100,7 +100,7 @@ RULES = {
         "No case is about a promotion of the policy.",
         "Add one to the cases file beside the policy, or do not require it.",
     ),
-    "not-covered": Rule(
+    "unseen-gate": Rule(
         "A gate was not seen both to pass and not to.",
         "Add a case that shows it to the cases file beside the policy, or do not require it.",
     ),
