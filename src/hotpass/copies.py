@@ -35,6 +35,10 @@ def in_copy(path: Path) -> InCopy | None:
     at = next((index for index, part in enumerate(parts) if part.startswith(_PREFIX)), None)
     if at is None or at + 1 >= len(parts):
         return None
+    import tempfile
+
+    if os.path.realpath(Path(*parts[:at])) != os.path.realpath(tempfile.gettempdir()):
+        return None  # somebody's own folder of such a name
     return InCopy(Path(*parts[: at + 2]), parts[at + 1], PurePosixPath(*parts[at + 2 :]))
 
 

@@ -234,6 +234,14 @@ class TestWhatNobodyCanSlipIn:
         repo.write(".git/info/attributes", attributes)
         assert names_at("HEAD") == ["of-main"]
 
+    def test_a_folder_that_is_named_like_a_copy_is_none(self, repo: Repo) -> None:
+        """Or nobody would look whether the policy in it changed."""
+        repo.write("hotpass-revision-x/main/lead.yaml", policy("mine"))
+        with materialized(None, "hotpass-revision-x") as rules:
+            (found,) = rules.load(rules.manager()).policies
+        assert found.path == "hotpass-revision-x/main/lead.yaml"
+        assert len(found.files) == 1
+
     def test_a_replacement_changes_nothing(self, repo: Repo) -> None:
         base = repo.head
         repo.git("replace", base, repo.commit(policies__lead=policy("replaced")))
