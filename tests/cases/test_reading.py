@@ -198,3 +198,13 @@ def test_the_limits_are_those_of_many_cases(policy: Policy) -> None:
     assert len(read(text, policy)) == 2_000
     many = f"cases: [{'a, ' * LIMITS.nodes}]"
     assert "more than 400,000 values" in str(read_cases(many.encode(), "a.cases.yaml", policy).problems[0])
+
+
+def test_no_case_runs_on_half_of_its_defaults(policy: Policy) -> None:
+    text = """\
+defaults: {to: Staging, candidate: {metrics: {a: 1, b: high}}, expect: {outcome: denied}}
+cases: [{case: a}, {case: b}, {case: c, candidate: {metrics: {b: 2}}}]
+"""
+    read = read_cases(text.encode(), "leads.cases.yaml", policy)
+    assert [problem.column for problem in read.problems] == [56]
+    assert [case.name for case in read.cases] == ["c"]
