@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from hotpass.candidate import Candidate
-from hotpass.demands import Demand
+from hotpass.demands import Demand, disjoint
 from hotpass.gates import Gate, ParameterError
 from hotpass.verdicts import GateResult, Json, Verdict
 from hotpass_gates.cel.demanding import demands_of
@@ -101,11 +102,15 @@ class Expression(Gate):
     def __init__(self, parameters: str | Mapping[str, Any]) -> None:
         super().__init__(parameters)
         given = {"rule": parameters} if isinstance(parameters, str) else parameters
-        self._rule = _compiled(given["rule"], () if isinstance(parameters, str) else ("rule",))
+        path = () if isinstance(parameters, str) else ("rule",)
+        self._rule = _compiled(given["rule"], path)
         self._message = str(given.get("message", "")).strip().rstrip(".")
         text = " ".join(self._rule.text.split())
         self._shown = text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
         self._reads = tuple(_reads(self._rule.uses))
+        for one, other in combinations(self.demands(), 2):
+            if one.subject == other.subject and disjoint(one, other):
+                raise ParameterError(f"the rule can never be so: it wants {one}, and {other}", path)
 
     def evaluate(self, candidate: Candidate, now: datetime) -> GateResult:
         values: dict[str, Any] = {}

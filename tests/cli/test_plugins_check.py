@@ -82,6 +82,14 @@ def test_what_it_finds() -> None:
     assert "gate fine" not in said
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_stream_that_the_caller_closed_is_not_the_plugins_fault(closed: str) -> None:
+    done = subprocess.run(
+        f"{HOTPASS} plugins check scoring gates {closed}", shell=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+
+
 def test_a_sound_plugin_and_what_json_says(hotpass: Hotpass, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(GOOD)
     ran = hotpass("plugins", "check", "--plugins", tmp_path, f"{tmp_path.name}/mine.py", "--json")

@@ -20,10 +20,7 @@ def work(pipe: Connection, folders: Sequence[Path], plugins: Sequence[str], done
     """Tries every part of `plugins` that is not in `done`. Sends each Unit when it begins, each Begun and
     Found of it, and None at the end.
     """
-    # What a plugin prints must not get among the findings, nor wait for somebody to type.
-    sys.stdout = sys.stderr
-    os.dup2(sys.stderr.fileno(), 1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    _keep_streams()
     manager = create_manager(folders)
     for unit, steps in units(manager, plugins):
         if unit in done:
@@ -33,6 +30,16 @@ def work(pipe: Connection, folders: Sequence[Path], plugins: Sequence[str], done
             pipe.send(step)
     pipe.send(None)
     pipe.close()
+
+
+def _keep_streams() -> None:
+    """What a plugin prints must not get among the findings, and it must not wait for somebody to type."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:  # the caller closed it
+        sys.stderr = os.fdopen(nothing, "w", encoding="utf-8", closefd=False)
+    sys.stdout = sys.stderr
+    os.dup2(sys.stderr.fileno(), 1)
+    os.dup2(nothing, 0)
 
 
 def units(manager: pluggy.PluginManager, plugins: Sequence[str]) -> Iterator[tuple[Unit, Steps]]:

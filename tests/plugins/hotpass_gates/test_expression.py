@@ -289,6 +289,22 @@ def test_what_it_demands():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("metrics.a >= 0.75 && version > 1 && metrics.a <= 0.5", "at least 0.75, and metrics.a at most 0.5"),
+        ("metrics.a > 0.5 && metrics.a < 0.5", "metrics.a more than 0.5, and metrics.a less than 0.5"),
+        ("tags.tier == 'gold' && tags.tier == 'silver'", "equal to 'gold', and tags.tier equal to"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_contradicts_itself_is_refused(rule, words):
+    with pytest.raises(ParameterError, match="can never be so") as caught:
+        Expression({"rule": rule})
+    assert words in str(caught.value)
+    assert caught.value.path == ("rule",)
+    Expression(rule.replace("&&", "||"))
+
+
 def test_explain():
     assert Expression("version > 1").explain() == ["The rule `version > 1` is so."]
     assert Expression({"rule": "version > 1", "message": "Not the first."}).explain() == [
