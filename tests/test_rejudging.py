@@ -106,8 +106,9 @@ def test_a_stage_of_a_teams_own_and_an_alias_without_one(sqlite_store: Store) ->
     assert one.passes
     make(sqlite_store)
     sqlite_store.client.set_registered_model_alias(MODEL, "champion", "2")
-    titles = [one.title for one in rejudged(sqlite_store).judged]
-    assert titles == [
+    both = rejudged(sqlite_store).judged
+    assert [one.passes for one in both] == [True, True]
+    assert [one.title for one in both] == [
         f"{MODEL} version 1 in Live",
         f"{MODEL} version 2 in Live (alias champion; its stage is None)",
     ]
