@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from hotpass.engine import Move, plan_for
@@ -216,8 +218,12 @@ _WAYS = st.sets(
 
 
 @functools.cache
+def _gates() -> Mapping[str, type[Gate]]:
+    return gates_of()
+
+
 def _signature() -> Gate:
-    return gates_of()["signature"]({})
+    return _gates()["signature"]({})
 
 
 def _policy(name: str, pairs: set[tuple[str, str | None]]) -> Policy:
@@ -325,6 +331,24 @@ class TestWhatIsWrong:
             load_policies("shared")
         report = read_places([Path("shared")], gates_of())
         assert [policy.name for policy in report.shared] == ["baseline"]
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8)
+    | st.sampled_from(["../shared", "baseline.yaml", "git", "main", COMMIT, "sha256:" + "0" * 64, "ext::x"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["folder", "git", "path", "revision", "digest", "paht"]), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=_ANYTHING)
+def test_whatever_stands_there_is_read_or_refused_with_its_place(value: object) -> None:
+    Path("lead.yaml").write_text(f'policy: a\nmodels: ["a"]\nextends: {json.dumps(value)}\n')
+    report = read_places([Path("lead.yaml")], _gates())
+    assert bool(report.policies) is not bool(report.problems)
+    assert all(problem.line for problem in report.problems)
 
 
 class TestFromTheCache:
