@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from hotpass import PromotionDenied, api
+from hotpass.artifacts import DIGEST_TAG
 from hotpass.backtest.judging import Backtest, Case, backtest
 from hotpass.policy.loader import load_policies
 from hotpass.policy.model import PolicySet
@@ -178,11 +179,14 @@ def test_a_model_made_again_does_not_inherit(sqlite_store: Store) -> None:
     ]
 
 
-def test_a_refusal_that_is_no_gates_is_not_compared(sqlite_store: Store) -> None:
+@pytest.mark.parametrize("gates", [LOW, None])
+def test_a_refusal_that_is_no_gates_is_not_compared(
+    sqlite_store: Store, gates: dict[str, Any] | None
+) -> None:
     """A rollback to where the version never was: all gates may pass, and it is refused nevertheless."""
     for _ in range(2):
         make_version(sqlite_store, MODEL, metrics={"roc_auc": 0.8})
-    policies = policy_set(LOW, LOW, production_from=None, rollback=LOW)
+    policies = policy_set(LOW, LOW, production_from=None, rollback=gates)
     promote(policies, 1, "Production")
     with pytest.raises(PromotionDenied, match="no allowed decision"):
         api.rollback(MODEL, reason="try", to_version=2, policies=policies)
@@ -227,6 +231,23 @@ def test_approvals_are_those_of_then(sqlite_store: Store, monkeypatch: pytest.Mo
     approved = policy_set({"approvals": {"at_least": 1, "claimed": True}})
     found = judged(approved)
     assert outcomes(found.cases, "decision") == {1: "pending", 2: "allowed"}
+
+
+def test_approvals_are_of_the_files_that_are_there(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_version(sqlite_store, MODEL, metrics={"roc_auc": 0.8})
+    monkeypatch.setenv("HOTPASS_ACTOR", "ben")
+    digest = api.approve(MODEL, 1, "Staging", reason="seen").record.body["identity"]["artifact_digest"]
+    approved = policy_set({"approvals": {"at_least": 1, "claimed": True}})
+    [case] = judged(approved).cases
+    assert (case.now.outcome, case.now.unseen) == (Outcome.INCONCLUSIVE, ("approvals",))
+    [case] = judged(approved, files=True).cases
+    assert case.now.outcome is Outcome.ALLOWED
+    for tagged, outcome in ((digest, Outcome.ALLOWED), ("f" * 64, Outcome.PENDING)):
+        sqlite_store.client.set_model_version_tag(MODEL, "1", DIGEST_TAG, tagged)
+        [case] = judged(approved).cases
+        assert case.now.outcome is outcome
 
 
 def test_a_damaged_record_is_noted_and_the_rest_judged(sqlite_store: Store) -> None:

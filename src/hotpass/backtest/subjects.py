@@ -114,7 +114,10 @@ class Trial:
         def approvals() -> Sequence[Approval]:
             in_place = self.facts.stage == self.to_stage
             given = self.history.approvals(identity, self.to_stage, entry, used=in_place)
-            return [one for one in given if one.artifact_digest == digest]
+            if given and not digest and then is None and files is None:
+                raise NotAtHand("whether the files are those that were approved, which were not read")
+            now = files.artifact_digest(self.facts) if given and not digest and files else digest
+            return [one for one in given if one.artifact_digest == now]
 
         return RememberedCandidate(
             self.facts, _Sources(self, self.facts, evidence, files), self.to_stage, champion=rival,
