@@ -73,7 +73,10 @@ hours = st.sampled_from(HOURS).map(lambda number: f"{number}h")
 gates = st.one_of(
     st.tuples(st.just("metric_threshold"), thresholds()),
     st.tuples(st.just("champion_comparison"), comparisons()),
-    st.tuples(st.just("required_tags"), tag_rule.map(lambda rule: {"tier": rule})),
+    st.tuples(
+        st.just("required_tags"),
+        st.fixed_dictionaries({"tier": tag_rule}, optional={"of": st.sampled_from(["version", "run"])}),
+    ),
     st.tuples(st.just("freshness"), hours),
     st.tuples(
         st.just("staging_dwell"),
@@ -135,7 +138,7 @@ def candidates(draw: st.DrawFn) -> Candidate:
         signature=draw(st.sampled_from([None, {"inputs": ["x"]}, {"inputs": ["x", "y"], "outputs": ["z"]}])),
         input_example=draw(st.booleans()),
         datasets=draw(st.sampled_from([[], [("d", "1234")], [("e", "1234")]])),
-        run_tags=draw(st.sampled_from([{}, {"commit": "0123abcd"}])),
+        run_tags=draw(st.sampled_from([{}, {"commit": "0123abcd"}, {"tier": "gold"}, {"tier": "silver"}])),
         approvals=draw(st.lists(st.sampled_from(["ana", "ben", "cleo"]), unique=True)),
         requester=draw(st.sampled_from(["ana", "dan"])),
         champion=champion,
@@ -221,7 +224,9 @@ def value_of(demand: Demand, asked: Candidate) -> float | str | None:
         found = asked.metric(name)
         return None if found is None else found.value
     if kind == "tags":
-        return asked.tag(name)
+        return asked.tag(name) or asked.tag(name, "run") or asked.tag(name, "model")
+    if kind in ("version", "run"):
+        return asked.tag(name.partition(".")[2], kind)
     if kind == "age":
         started = asked.started_at()
         return None if started is None else (NOW - started).total_seconds()
@@ -233,7 +238,7 @@ def value_of(demand: Demand, asked: Candidate) -> float | str | None:
     return None
 
 
-PLAIN = re.compile(r"(metrics|tags|stay)\.|age$|stage$")
+PLAIN = re.compile(r"((version|run)\.tags|metrics|tags|stay)\.|age$|stage$")
 
 
 def exactly(value: float | str) -> Demand:

@@ -76,7 +76,11 @@ def contradiction(late: Asked, early: Asked, also: str = "") -> Iterator[Problem
 
 def cannot_both(demand: Demand, other: Demand) -> bool:
     """Whether certainly no version is as both demand, though one may be as either."""
-    if demand.subject == other.subject:
+    # A tag of the version's own is the first that is looked at.
+    if demand.subject == other.subject or {demand.subject, other.subject} == {
+        f"version.{fact_of(demand)}",
+        fact_of(other),
+    }:
         return disjoint(demand, other) and not is_empty(demand) and not is_empty(other)
     # A version cannot have been in a stage before its run began.
     stay, age = (demand, other) if other.subject == "age" else (other, demand)
@@ -93,6 +97,8 @@ def _shadow(asked: Asked, others: Sequence[Asked]) -> tuple[bool, list[Problem]]
             return True, [
                 asked.warn("shadowed", f"asks for the same as {other.there}", "Keep one of the two.")
             ]
+        if any(always_met(demand) for demand in asked.demands):
+            continue  # that is said already
         if _asks_for_all(other, asked) and not (later and _asks_for_all(asked, other)):
             message = f"asks for nothing new: {other.there} asks for all of it"
             return True, [asked.warn("shadowed", message, _REMEDY)]
@@ -159,5 +165,10 @@ def target_of(asked: Asked) -> str:
 
 
 def fact_of(demand: Demand) -> str:
-    """What demands must have in common to be compared: their subject; and ages are compared with stays."""
-    return "time" if demand.subject == "age" or demand.subject.startswith("stay.") else demand.subject
+    """What demands must have in common to be compared: their subject; and ages are compared with stays, tags
+    of the version with those of whoever has them first.
+    """
+    subject = demand.subject
+    if subject == "age" or subject.startswith("stay."):
+        return "time"
+    return subject.removeprefix("version.") if subject.startswith("version.tags.") else subject
