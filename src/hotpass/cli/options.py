@@ -73,8 +73,9 @@ FormatOption = Annotated[
     Form | None,
     typer.Option(
         "--format",
-        help="How to tell what was found: to people, programs, test reports, code scanning, beside the lines "
-        "of a pull request, or as a comment. Default: text.",
+        metavar="FORM",
+        help="How to tell what was found: text, json, junit, sarif, github (annotations in a pull request) or "
+        "markdown. Default: text.",
         show_default=False,
     ),
 ]
