@@ -50,7 +50,7 @@ COMMANDS = {
     "status": Command("hotpass.cli.look:status", "Models, stages, champions and waiting candidates.", "Look"),
     "history": Command("hotpass.cli.look:history", "The decisions on a model, newest first.", "Look"),
     "audit": Command("hotpass.cli.look:audit", "Prove that the ledger is unchanged.", "Look", is_group=True),
-    "scan": Command("hotpass.cli.scan:scan", "Find what is unlike the record, or would not pass today.", "Look"),
+    "scan": Command("hotpass.cli.scan:scan", "Find what is unlike the record or would fail today.", "Look"),
     "train": Command("hotpass.cli.train:train", "Train a lead scoring model and register it.", "Models"),
     "score": Command("hotpass.cli.score:score", "Score leads with a registered model.", "Models"),
     "policy": Command("hotpass.cli.policy:app", "Check policy files.", "Policies", is_group=True),

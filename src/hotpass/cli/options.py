@@ -74,7 +74,7 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         metavar="FORM",
-        help="How to tell what was found: text, json, junit, sarif, github (annotations in a pull request) or "
+        help="How to tell what was found: text, json, junit, sarif, github (a pull request's annotations) or "
         "markdown. Default: text.",
         show_default=False,
     ),
