@@ -218,3 +218,9 @@ def test_a_broken_plugin_is_an_error_though_no_policy_names_its_gate() -> None:
     Path("gates/broken.py").write_text("raise RuntimeError('no')\n")
     with pytest.raises(PluginError, match="broken"):
         load_policies("rules", plugins="gates")
+
+
+def test_a_file_with_cases_is_no_policy(tmp_path: Path) -> None:
+    (tmp_path / "leads.cases.yaml").write_text("cases: []")
+    with pytest.raises(PolicyError, match="it holds the cases of a policy, and no policy"):
+        load_policies(tmp_path / "leads.cases.yaml")

@@ -169,6 +169,10 @@ def _files(place: Path, problems: list[Problem]) -> Iterator[Path]:
             Problem(name, 0, 0, f"it cannot be opened: {_reason(error)}", "Check its permissions.")
         )
         return
+    if not is_folder and _is_cases(place.name):
+        remedy = "Run them with `hotpass policy test`, and name the policy here."
+        problems.append(Problem(name, 0, 0, "it holds the cases of a policy, and no policy", remedy))
+        return
     if not is_folder:
         yield place
         return
