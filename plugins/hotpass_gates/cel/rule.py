@@ -8,7 +8,6 @@ is sent to decimals, by another name for the operator in the checked rule.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -79,10 +78,7 @@ def _divided(left: float, right: float) -> float:
 
 
 def _as_number(value: float | str) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{value!r} is not a number that can be compared")
-    return rounded(number)
+    return rounded(float(value))
 
 
 #: The overload that is replaced, by what, and the name of the same length that the function then has.
