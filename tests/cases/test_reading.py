@@ -65,13 +65,15 @@ cases:
   - {case: c, to: Shadow}
   - {case: d, to: Production, rollback: true}
   - {case: e, to: Production, candidate: {stage: staging}}
+  - {case: f, to: Production, candidate: {stage: canary}}
 """,
         policy,
     )
     assert [case.arguments["stage"] for case in cases] == [
         "Canary", ModelStage.NONE, ModelStage.NONE, ModelStage.ARCHIVED, ModelStage.STAGING,
+        "Canary",
     ]  # fmt: skip
-    assert [len(case.entries) for case in cases] == [1, 1, 0, 0, 0]
+    assert [len(case.entries) for case in cases] == [1, 1, 0, 0, 0, 1]
 
 
 def test_everything_that_a_candidate_may_have(policy: Policy) -> None:

@@ -145,8 +145,11 @@ def _case(given: Map, full: Node, path: str, policies: PolicySet | None, values:
         return None
     (policy,) = policies.policies
     model = str(read.get("model") or name_covered_by(policy))
-    arguments["model"] = model
-    arguments.setdefault("stage", _origin(policy, read["to"], bool(read.get("rollback"))))
+    arguments |= {"model": model, "to": policies.spelling_of(model, read["to"])}
+    if "stage" in arguments:
+        arguments["stage"] = policies.spelling_of(model, arguments["stage"])
+    else:
+        arguments["stage"] = _origin(policy, arguments["to"], bool(read.get("rollback")))
     override = Override(
         read.get("overrides", ()), read.get("requester", NO_OVERRIDE.actor), f"in the case {name!r}"
     )
