@@ -63,7 +63,9 @@ CASE: Mapping[str, Key] = {
         "approvals", "The approvals that stand: names, or `{name, authenticated, at, reason}`.",
         ["ana", {"name": "ben", "authenticated": False}],
     ),
-    "requester": Key("person", "Who asks: a name, or `{name, authenticated}`. Left out: nobody knows.", "carl"),
+    "requester": Key(
+        "person", "Who asks: a name, or `{name, authenticated}`. Left out: nobody knows.", "carl"
+    ),
     "overrides": Key("texts", "Names of gates that the requester overrides.", ["champion_comparison"]),
     "rollback": Key("flag", "Whether it is a rollback. Default: `false`.", True),
     "expect": Key("expect", "What the policy should say; see below.", {"outcome": "allowed"}),

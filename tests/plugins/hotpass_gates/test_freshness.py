@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotpass.gates import ParameterError
-from hotpass.testing import NOW, candidate, judge
+from hotpass.testing import NOW, assert_fails, candidate, judge
 from hotpass.verdicts import Verdict
 from hotpass_gates.freshness import Freshness
 
@@ -28,9 +28,7 @@ def test_the_limit_itself_is_fresh_and_more_is_not(parameters):
 
 @pytest.mark.parametrize("facts", [{}, {"run": False}, {"run": False, "started_at": NOW}])
 def test_a_missing_start_fails(facts):
-    result = judge(Freshness, "30d", candidate(**facts))
-    assert result.verdict is Verdict.FAILED
-    assert "names no run that says when it started" in result.message
+    assert_fails(Freshness, "30d", candidate(**facts), match="names no run that says when it started")
 
 
 def test_a_start_still_to_come_fails():

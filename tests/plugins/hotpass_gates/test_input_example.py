@@ -3,24 +3,20 @@ from __future__ import annotations
 import pytest
 
 from hotpass.gates import ParameterError
-from hotpass.testing import candidate, judge
-from hotpass.verdicts import Verdict
+from hotpass.testing import assert_fails, assert_passes, candidate, judge
 
 
 def test_with_an_example_it_passes():
-    assert judge("input_example", {}, candidate(input_example=True)).verdict is Verdict.PASSED
+    assert_passes("input_example", {}, candidate(input_example=True))
 
 
 def test_without_an_example_it_fails():
-    result = judge("input_example", {}, candidate())
-    assert result.verdict is Verdict.FAILED
-    assert "without an input example" in result.message
+    assert_fails("input_example", {}, candidate(), match="without an input example")
 
 
 def test_without_a_model_file_it_fails():
-    result = judge("input_example", {}, candidate(model_file=False, input_example=True))
-    assert result.verdict is Verdict.FAILED
-    assert "no MLmodel file" in result.message
+    without = candidate(model_file=False, input_example=True)
+    assert_fails("input_example", {}, without, match="no MLmodel file")
 
 
 @pytest.mark.parametrize("parameters", [{"rows": 5}, True, "yes"])
