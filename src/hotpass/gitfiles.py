@@ -2,7 +2,7 @@
 a repository brings along is run or heeded.
 
 Commits, trees and blobs are asked for by `git cat-file --batch` alone. It knows no hooks, filters, attributes
-(`export-ignore` would hide files from `git archive`), submodules or links; replacements and grafts are off.
+(`export-ignore` would hide files from `git archive`), submodules or links; replacements are off.
 What is read is thus what the commit's id stands for, whatever the work tree and its files say.
 """
 
@@ -44,7 +44,7 @@ _KEPT = re.compile(
 )
 #: What git adds to other errors.
 _NO_NEWS = re.compile(
-    "Could not read from remote repos|Please make sure you have the|and the repository exist"
+    "hint: |warning: |Could not read from remote repos|Please make sure you have the|and the repository exist"
 )
 _FULL_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 #: By itself, or at the end of what `git describe` says.
@@ -92,7 +92,6 @@ def environment() -> dict[str, str]:
         "GIT_ASKPASS": "",
         **kept,
         "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
-        "GIT_GRAFT_FILE": os.devnull,
         "GIT_LITERAL_PATHSPECS": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",

@@ -105,6 +105,22 @@ class TestFetching:
         extend(revision=pinned)
         assert hotpass("policy", "fetch").code == 0
 
+    def test_a_server_that_gives_no_commit_by_its_id(
+        self, remote: Repo, extend: Extend, hotpass: Hotpass, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As those do that speak only the old protocol: then branches and tags lead to it, or nothing does.
+        """
+        for name, value in (("COUNT", "1"), ("KEY_0", "protocol.version"), ("VALUE_0", "0")):
+            monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+        pinned = remote.head
+        remote.commit(policies__baseline="policy: later\n")
+        extend(f"file://{remote.root}", revision=pinned)
+        assert hotpass("policy", "fetch").code == 0
+        unreachable = remote.commit(policies__baseline="policy: unreachable\n")
+        remote.git("reset", "-q", "--hard", "HEAD~1")
+        extend(f"file://{remote.root}", revision=unreachable, digest=digest_of("policy: unreachable\n"))
+        assert f"there is no commit {unreachable} in it, or no branch" in hotpass("policy", "fetch").err
+
     def test_only_what_is_needed_is_fetched_where_the_server_can(
         self, remote: Repo, monkeypatch: pytest.MonkeyPatch
     ) -> None:
