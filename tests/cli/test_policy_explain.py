@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_it_is_plain_text_and_loads_neither_mlflow_nor_rich() -> None:
+def test_it_is_plain_text_and_loads_no_mlflow() -> None:
     code = (
         "import sys; from hotpass.cli.app import main\n"
         "try: main(['policy', 'explain'])\n"

@@ -211,7 +211,7 @@ def test_what_is_said_of_policies_is_so(data: st.DataObject) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(st.data())
 def test_what_is_said_of_many_policies_is_so(data: st.DataObject) -> None:
     what_is_said_of_one_policy_and_of_two_is_so(data)

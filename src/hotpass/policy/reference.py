@@ -32,9 +32,9 @@ _FORMAT = f"""\
 A policy is a YAML file. It says which models it covers, and for each promotion which gates must pass.
 `hotpass policy lint` checks this folder; it prints everything that is wrong at once, as `file:line:column`.
 It warns, too, of rules that cannot fail, can never pass, contradict each other or ask for nothing new, of
-stages that nothing leads to, and of a promotion to Production without Staging; `--strict` makes that an
-error, and `--with-registry` looks for metrics that no recent version logged. `hotpass policy explain` says it
-all in plain sentences.
+stages that nothing leads to, and of a promotion to Production without Staging. Nothing silences a warning;
+with `--strict` one fails the command, and `--with-registry` looks for metrics that no recent version logged.
+`hotpass policy explain` says in plain sentences what the policies ask for.
 
 ```yaml
 # yaml-language-server: $schema=policy.schema.json
