@@ -108,6 +108,9 @@ class TestWhatItComesTo:
             "shared/baseline.yaml:8:9", "shared/baseline.yaml:9:9", "policies/lead.yaml:8:13",
         ]  # fmt: skip
         assert {gate.policy for gate in gates} == {"lead"}
+        taken_over = loaded(extending()).promotions[0]
+        assert taken_over.where == "policies/lead.yaml:4:5"  # where it is extended
+        assert taken_over.gates[0].where == "shared/baseline.yaml:8:9"
 
     def test_promotions_of_its_own_may_be_left_out(self) -> None:
         assert ways(loaded(extending())) == {("Production", "Staging"): ["signature", "staging_dwell"]}

@@ -156,8 +156,9 @@ def fetch(
 ) -> None:
     """Fetch the shared policies that policies extend from git, so that nothing else needs the network.
 
-    Each goes into the cache under its digest: HOTPASS_CACHE, else the user's cache folder. An entry that
-    lacks its commit or its digest is told what to write.
+    Each goes into the cache under its digest: HOTPASS_CACHE, else the user's
+    cache folder. An entry that lacks its commit or its digest is told what to
+    write.
 
     Exit code 0 if all are there, 2 if not.
     """

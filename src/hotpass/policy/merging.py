@@ -35,7 +35,7 @@ def merged(own: Policy, layers: Sequence[Layer]) -> tuple[Policy | None, list[Pr
         entries = [known[way] for known in (*ways, its_own) if way in known]
         problems.extend(_contradictions(entries))
         archive = next((e.archive_existing for e in entries if e.archive_existing is not None), None)
-        mine = its_own.get(way, entries[0])
+        mine = its_own.get(way) or replace(entries[0], where=_place_of(way, layers, ways))
         gates = _gates([entry.gates for entry in entries], own.name)
         promotions.append(replace(mine, gates=gates, archive_existing=archive))
     if problems:
@@ -67,6 +67,13 @@ def _gates(several: Iterable[Sequence[GateEntry]], policy: str) -> tuple[GateEnt
 def _digest(policies: Iterable[Policy]) -> str:
     lines = "".join(f"{policy.digest}\n" for policy in policies)
     return hashlib.sha256(f"hotpass extends\n{lines}".encode()).hexdigest()
+
+
+def _place_of(way: _Way, layers: Sequence[Layer], ways: Sequence[_Ways]) -> str:
+    """Where `own` says that it has this promotion of a shared policy: what is rarely meant is mended there.
+    """
+    at = next(layer.at for layer, known in zip(layers, ways, strict=True) if way in known)
+    return f"{at.path}:{at.line}:{at.column}"
 
 
 def _openings(layers: Sequence[Layer], ways: Sequence[_Ways], its_own: _Ways) -> Iterator[Problem]:
