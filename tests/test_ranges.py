@@ -21,7 +21,8 @@ from hotpass.ranges import Range, natural_range
         ("ROC_AUC", (0, 1)), ("test_recall_macro", (0, 1)), ("log_loss", (0, None)),
         ("neg_log_loss", (None, 0)),
         ("r2", (None, 1)), ("matthews_corrcoef", (-1, 1)), ("neg_brier_score", (-2, 0)), ("rmse", (0, None)),
-        ("training_score", None), ("lift_at_10", None), ("neg_profit", None), ("", None),
+        ("training_score", None), ("completeness", None), ("val_completeness_score", (0, 1)),
+        ("lift_at_10", None), ("neg_profit", None), ("", None),
     ],
 )  # fmt: skip
 def test_ranges(name: str, expected: tuple[float | None, float | None] | None) -> None:

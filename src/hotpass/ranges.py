@@ -39,6 +39,9 @@ _NEVER_NEGATIVE = (
     "mse", "rmse", "msle", "rmsle", "mape",
 )  # fmt: skip
 
+#: Words that a team may use for something else: they are scikit-learn's only with `_score` behind them.
+_COMMON_WORDS = frozenset({"completeness", "homogeneity", "consensus", "rand"})
+
 _RANGES: dict[str, Range] = {
     **dict.fromkeys(_SHARES, Range(0, 1)),
     **dict.fromkeys(_CORRELATIONS, Range(-1, 1)),
@@ -55,7 +58,7 @@ def natural_range(metric: str) -> Range | None:
     scorers has the range of its loss with the sign turned.
     """
     name = known_name(metric, _RANGES)
-    if name is None:
+    if name is None or (name in _COMMON_WORDS and "_score" not in metric.lower()):
         return None
     if name in _RANGES:
         return _RANGES[name]

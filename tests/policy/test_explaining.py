@@ -67,6 +67,19 @@ class Rows(Gate):
         return passed("always")
 
 
+class Keeps(Rows):
+    """As it says."""
+
+    def __init__(self, parameters: Any) -> None:
+        Gate.__init__(self, parameters)
+
+
+def test_what_the_default_says() -> None:
+    assert list(Keeps({"n": 1}).explain()) == ["As it says (n: 1)."]
+    assert list(Rows({"n": 1}).explain()) == ["At least so many rows stood behind the evaluation. And more."]
+    assert list(Keeps({"n": 1}).demands()) == []
+
+
 class Talks(Rows):
     """The fallback."""
 

@@ -108,7 +108,8 @@ def range_of(subject: str) -> Range | None:
 
 
 def _lies(demand: Demand, limits: Range) -> str:
-    what = "that" if " " in demand.label else demand.label
+    kind, _, name = demand.subject.partition(".")
+    what = f"scikit-learn's {name.partition('@')[0]}" if kind == "metrics" else "that"
     if demand.unit or limits.low is None or limits.high is None:
         bound, word = (limits.low, "less") if limits.low is not None else (limits.high, "more")
         return f"{what} is never {word} than {number_text(bound or 0)}"
@@ -118,5 +119,6 @@ def _lies(demand: Demand, limits: Range) -> str:
 def _remedy(demand: Demand, limits: Range) -> str:
     bound = demand.low if demand.low is not None else demand.high
     if limits == _SHARE and bound is not None and _PERCENT <= bound <= 100:
-        return f"If it is meant in percent, write {number_text(as_read(bound).scaleb(-2))}."
+        share = number_text(as_read(bound).scaleb(-2))
+        return f"If it is meant in percent, write {share}; what is logged in percent needs a name of its own."
     return "Write a bound that a value can meet."
