@@ -32,6 +32,21 @@ def compares(candidate):
     return failed("no") if metric is None or metric.value < 0.5 else passed("yes")
 
 
+def compares_infinity(candidate):
+    metric = candidate.metric("roc_auc")
+    return passed("yes") if metric is not None and metric.value >= 0.5 else failed("no")
+
+
+def compares_minus_infinity(candidate):
+    metric = candidate.metric("log_loss")
+    return passed("yes") if metric is not None and metric.value <= 0.5 else failed("no")
+
+
+def prints(candidate):
+    os.write(1, b"a gate may print something\n")
+    return failed("no")
+
+
 def writes(candidate):
     candidate.read["x"] = {1}
     return failed("no")
@@ -44,6 +59,8 @@ def refuses(self, parameters):
 GATES = [
     gate("any_key", schema={"type": "object"}),
     gate("breaks", lambda candidate: 1 / 0),
+    gate("compares_infinity", compares_infinity),
+    gate("compares_minus_infinity", compares_minus_infinity),
     gate("compares_nan", compares),
     gate("counts", counts),
     gate("docstring_example", doc="A gate.\n\n        - docstring_example: {at_least: 1}\n\n    No."),
@@ -53,6 +70,7 @@ GATES = [
     gate("exits", lambda candidate: sys.exit(3)),
     gate("explains", explain=lambda self: "One sentence.", demands=lambda self: ["metrics.roc_auc"]),
     gate("fine"),
+    gate("fine_and_prints", prints),
     gate("missing_evidence", lambda candidate: failed(str(candidate.evidence("incidents")))),
     gate("nan", lambda candidate: failed("no", value=float("nan"))),
     gate("no_example", schema={"type": "string"}),
