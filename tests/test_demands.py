@@ -91,6 +91,11 @@ def test_words(demand: Demand, words: str) -> None:
     assert str(demand) == words
 
 
+def test_a_pattern_is_one() -> None:
+    with pytest.raises(ValueError, match=r"'\(' is not a regular expression: missing \)"):
+        tag(matches="(")
+
+
 @pytest.mark.parametrize("bound", [math.nan, math.inf, 10**400])
 def test_a_bound_is_a_number_that_a_metric_can_have(bound: float) -> None:
     with pytest.raises(ValueError, match=r"a bound of metrics\.x is .*, which nothing can be compared with"):

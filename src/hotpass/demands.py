@@ -25,7 +25,8 @@ class Demand:
     """One fact that must be there, and how it must be: the gate passes no candidate for which it is not so.
 
     A demand with neither bounds, `one_of` nor `matches` asks only that the fact is there. Bounds and texts
-    are not mixed: a fact is a number or a text. Raises ValueError for a bound that is NaN or infinite.
+    are not mixed: a fact is a number or a text. Raises ValueError for a bound that is NaN or infinite, and
+    for a pattern that is none.
     """
 
     #: The fact, by a dotted name. Gates that read the same fact must call it the same:
@@ -63,6 +64,11 @@ class Demand:
         for bound in (self.low, self.high):
             if bound is not None and not is_finite(bound):
                 raise ValueError(f"a bound of {self.subject} is {bound}, which nothing can be compared with")
+        if self.matches:
+            try:
+                re.compile(self.matches)
+            except re.error as error:
+                raise ValueError(f"{self.matches!r} is not a regular expression: {error}") from error
 
     @property
     def label(self) -> str:

@@ -107,6 +107,8 @@ class Broken(Gate):
             raise KeyError("row")
         if self.parameters.get("how") == "exits":
             raise SystemExit(0)
+        if self.parameters.get("how") == "pattern":
+            return [Demand("tags.x", matches="(")]
         if self.parameters.get("how") == "infinite":
             return [Demand("metrics.x", low=float("nan"))]
         return ["metrics.x"]  # type: ignore[list-item]
@@ -118,6 +120,7 @@ class Broken(Gate):
         ("raises", "KeyError: 'row'"),
         ("exits", "SystemExit: 0"),
         ("infinite", "ValueError: a bound of metrics.x is nan, which nothing can be compared with"),
+        ("pattern", "ValueError: '(' is not a regular expression: missing ), unterminated subpattern"),
         ("none", "TypeError: 'metrics.x' is not a Demand"),
     ],
 )
