@@ -39,6 +39,11 @@ class Searches:
         self._store = store
         self._http = _Http(store) if _speaks_http(store) else None
 
+    @property
+    def over_http(self) -> bool:
+        """Whether a server answers, which can do several things at a time."""
+        return self._http is not None
+
     def models(self) -> Iterator[ModelFacts]:
         """Every registered model, without its newest versions."""
         if self._http is not None:

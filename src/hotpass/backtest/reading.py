@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,8 +66,15 @@ class Library:
         wanted = {name for name in listed if (covered(name) if model is None else name == model)}
         books.uncovered = len(listed) - len(wanted) if model is None else 0
         books.models = {name: facts for name, facts in listed.items() if name in wanted}
-        self._read_versions(books, len(listed), progress)
-        self._read_ledgers(books, (lambda name: name == model) if model else covered, progress)
+        with_ledger = covered if model is None else (lambda name: name == model)
+        if self._registry.over_http and self._ledger.over_http:
+            with ThreadPoolExecutor(1) as pool:  # the server has time for both
+                reading = pool.submit(copy_context().run, self._read_ledgers, books, with_ledger, progress)
+                self._read_versions(books, len(listed), progress)
+                reading.result()
+        else:
+            self._read_versions(books, len(listed), progress)
+            self._read_ledgers(books, with_ledger, progress)
         if model is not None and model not in listed and model not in books.entries:
             raise NotFound(f"neither the registry nor the ledger knows a model {model!r}")
         return books
