@@ -12,8 +12,8 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,6 @@ from support.versions import make_version
 pytestmark = pytest.mark.benchmark
 
 ROOT = Path(__file__).parents[2]
-COMPILED = Path(tempfile.gettempdir()) / f"hotpass-benchmark-{os.getuid()}"
 HOTPASS = Path(sys.executable).with_name("hotpass")
 CASES, BY_HAND, REGISTERED, POLICIES, STARTS, ROUNDS = 3_000, 300, 20, 1_000, 11, 3
 TARGET, START = 1_000, 0.3
@@ -78,6 +77,15 @@ def test_a_case(number):
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Modules are compiled once, as those of an installed package are, whatever this environment says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("compiled")))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
+
+
 def write(folder: Path, name: str, cases: range) -> None:
     """A policy with eight gates, and cases of it."""
     policy = {
@@ -95,9 +103,7 @@ def write(folder: Path, name: str, cases: range) -> None:
 
 def run(command: list[str | Path], says: str, folder: Path) -> tuple[float, float]:
     """How long `command` took by the clock and on the processor."""
-    # With compiled modules, as an installed package has them, whatever this environment says.
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPYCACHEPREFIX": str(COMPILED)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     before, begun = os.times(), time.perf_counter()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, env=environment)
     wall, after = time.perf_counter() - begun, os.times()
