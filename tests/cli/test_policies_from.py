@@ -4,6 +4,8 @@ the way to a promotion.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,6 +181,34 @@ def test_a_guard_by_a_revision_stays_with_its_commit(request_: Repo, monkeypatch
     gates = in_force.current().policies[0].promotions[0].gates
     assert gates[0].parameters == {"roc_auc": {"at_least": 0.90}}
     assert not in_force.reading().problems
+
+
+WORKER = """\
+import multiprocessing, pathlib, tempfile
+from hotpass.guard.in_force import PoliciesInForce
+
+def serve():
+    global in_force
+    in_force = PoliciesInForce()
+    print(len(list(pathlib.Path(tempfile.gettempdir()).glob("hotpass-revision-*"))))
+
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("fork").Process(target=serve)
+    worker.start()
+    worker.join()
+"""
+
+
+def test_a_worker_of_a_guard_leaves_no_copy(
+    request_: Repo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "copies").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "copies"))
+    monkeypatch.setenv("HOTPASS_POLICIES_FROM", "origin/main")
+    file = request_.write("worker.py", WORKER)
+    ran = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("1\n", "")
+    assert list((tmp_path / "copies").glob("hotpass-revision-*")) == []
 
 
 def test_serve_tells_its_workers_the_commit(request_: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ import contextlib
 import logging
 import threading
 import time
-import weakref
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,8 @@ class PoliciesInForce:
         with contextlib.ExitStack() as copy:
             rules = copy.enter_context(materialized(None, judging=True, cli=False))
             self.manager: pluggy.PluginManager = rules.manager()
-            weakref.finalize(self, copy.pop_all().close)
+            # A process that multiprocessing forked runs nothing else at its end.
+            Finalize(self, copy.pop_all().close, exitpriority=0)
         self._places, self._is_fixed = rules.policies, rules.revision is not None
         if not self._places.configured:
             raise CallError(

@@ -4,6 +4,7 @@ here: what fails in a worker fails in each of them, and again in those that repl
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 from hotpass.copies import in_copy
@@ -126,7 +128,12 @@ def serve(serving: Serving, given: Mapping[str, str], say: Callable[[str], None]
         settings |= bootstrap()
     for line in _about(serving, guard, key_is_new):
         say(line)
-    return _run(serving.command(), {**DEFAULTS, **given, **settings})
+    with contextlib.ExitStack() as stack:
+        if POLICIES_FROM in settings:
+            # A worker that a signal ends clears nothing away. What it copied lies where this process does.
+            folder = TemporaryDirectory(prefix="hotpass-serve-", ignore_cleanup_errors=True)
+            settings["TMPDIR"] = stack.enter_context(folder)
+        return _run(serving.command(), {**DEFAULTS, **given, **settings})
 
 
 def preflight(serving: Serving) -> tuple[Guard, bool]:
