@@ -119,12 +119,12 @@ def _open_closed_streams() -> None:
 
 
 def _is_of_typer(stop: SystemExit) -> bool:
-    """Whether Typer itself ended the process: after completion, or because nobody reads the output."""
+    """Whether Typer or Rich ended the process: after completion, or because nobody reads the output."""
     place = stop.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     module = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
-    return module.partition(".")[0] in ("typer", "click")
+    return module.partition(".")[0] in ("typer", "click", "rich")
 
 
 def _dispatch(args: list[str]) -> int:

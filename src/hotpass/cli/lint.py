@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hotpass.cli import output
-from hotpass.cli.reporting import Reporting, forms_of
+from hotpass.cli.reporting import Reporting, forms_of, split_words
 from hotpass.errors import PolicyError, Problem
 from hotpass.gates import Gate
 from hotpass.policy.discovery import Places, policy_places
@@ -29,6 +29,7 @@ from hotpass.texts import shown
 COMMAND = "policy lint"
 _WARNED = 1
 _OPTIONS = ("--format", "--output")
+_FLAGS = ("--json", "--strict")
 
 
 def lint(
@@ -91,25 +92,14 @@ def plain_words(args: Sequence[str]) -> tuple[list[str], Reporting, bool] | None
 
     Raises CallError where the options contradict each other.
     """
-    words, paths, named = iter(args), [], dict[str, str]()
-    as_json = strict = False
-    for word in words:
-        option, equals, value = word.partition("=")
-        if word == "--json":
-            as_json = True
-        elif word == "--strict":
-            strict = True
-        elif option in _OPTIONS:
-            given = value if equals else next(words, None)
-            if given is None:
-                return None
-            named[option] = given
-        elif word.startswith("-"):
-            return None
-        else:
-            paths.append(word)
+    plain = split_words(args, _FLAGS, _OPTIONS)
+    if plain is None:
+        return None
+    paths, flags, named = plain
     asked = forms_of(named)
-    return None if asked is None else (paths, Reporting.of(COMMAND, *asked, as_json=as_json), strict)
+    if asked is None:
+        return None
+    return paths, Reporting.of(COMMAND, *asked, as_json="--json" in flags), "--strict" in flags
 
 
 def report_of(found: Reading, code: int = 0) -> Report:

@@ -14,6 +14,7 @@ from hotpass.cli.options import (
     JsonOption,
     KeyFileOption,
     ModelArgument,
+    ModelOption,
     RegistryUriOption,
     TrackingUriOption,
     named,
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
     from hotpass.ledger.audit import Audit
     from hotpass.ledger.record import Entry
     from hotpass.verdicts import Json
-
-ModelOption = Annotated[
-    str | None,
-    typer.Option("--model", metavar="MODEL", help="Only this model.", show_default=False, callback=named),
-]
 
 #: Exit code of `audit verify` where a record was edited, removed or inserted.
 TAMPERED = 1

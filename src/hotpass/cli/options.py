@@ -33,6 +33,21 @@ ModelArgument = Annotated[
     typer.Argument(metavar="MODEL", help="Name of the registered model.", show_default=False, callback=named),
 ]
 
+PathsArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="PATHS",
+        parser=place,
+        help="Policy files and folders. Default: where policies are found.",
+        show_default=False,
+    ),
+]
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", metavar="MODEL", help="Only this model.", show_default=False, callback=named),
+]
+
 PoliciesOption = Annotated[
     list[Path] | None,
     typer.Option(

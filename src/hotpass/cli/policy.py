@@ -13,6 +13,7 @@ from hotpass.cli.options import (
     FormatOption,
     JsonOption,
     OutputOption,
+    PathsArgument,
     PluginsOption,
     PoliciesFromOption,
     PoliciesOption,
@@ -36,15 +37,7 @@ WriteOption = Annotated[
 
 @app.command()
 def lint(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="PATHS",
-            parser=place,
-            help="Policy files and folders. Default: where policies are found.",
-            show_default=False,
-        ),
-    ] = None,
+    paths: PathsArgument = None,
     plugins: PluginsOption = None,
     policies_from: PoliciesFromOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail where there is a warning, too.")] = False,
@@ -142,15 +135,7 @@ class Kind(StrEnum):
 
 @app.command()
 def fetch(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="PATHS",
-            parser=place,
-            help="Policy files and folders. Default: where policies are found.",
-            show_default=False,
-        ),
-    ] = None,
+    paths: PathsArgument = None,
     policies_from: PoliciesFromOption = None,
     as_json: JsonOption = False,
 ) -> None:

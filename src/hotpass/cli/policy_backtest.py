@@ -15,12 +15,12 @@ import typer
 from hotpass.cli import output
 from hotpass.cli.options import (
     JsonOption,
+    ModelOption,
     PluginsOption,
     PoliciesFromOption,
     PoliciesOption,
     RegistryUriOption,
     TrackingUriOption,
-    named,
 )
 from hotpass.errors import CallError
 
@@ -52,11 +52,6 @@ WithFilesOption = Annotated[
         "--with-files",
         help="Read the MLmodel file of a version where a gate asks for it: one download for each.",
     ),
-]
-
-ModelOption = Annotated[
-    str | None,
-    typer.Option("--model", metavar="MODEL", help="Only this model.", show_default=False, callback=named),
 ]
 
 

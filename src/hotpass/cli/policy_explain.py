@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from hotpass.cli import output
-from hotpass.cli.options import JsonOption, PluginsOption, PoliciesFromOption, named, place
+from hotpass.cli.options import JsonOption, ModelOption, PathsArgument, PluginsOption, PoliciesFromOption
 from hotpass.cli.policy_backtest import TextForm, TextFormOption
 from hotpass.errors import CallError, NotFound, PolicyError, Problem
 
@@ -18,25 +15,8 @@ if TYPE_CHECKING:
 
 
 def explain(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="PATHS",
-            parser=place,
-            help="Policy files and folders. Default: where policies are found.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="MODEL",
-            help="Only the policies that are about this model.",
-            show_default=False,
-            callback=named,
-        ),
-    ] = None,
+    paths: PathsArgument = None,
+    model: ModelOption = None,
     plugins: PluginsOption = None,
     policies_from: PoliciesFromOption = None,
     form: TextFormOption = None,

@@ -12,7 +12,7 @@ from pathlib import Path
 from hotpass.cases.suite import Ran, run_suite
 from hotpass.cli import output
 from hotpass.cli.policy_test_forms import COMMAND, as_json, report, show
-from hotpass.cli.reporting import Reporting, forms_of
+from hotpass.cli.reporting import Reporting, forms_of, split_words
 from hotpass.errors import PolicyError, Problem
 from hotpass.policy.discovery import policy_places
 from hotpass.policy.loader import SUFFIXES, gates_of
@@ -69,20 +69,10 @@ def plain_words(args: Sequence[str]) -> tuple[list[str], Reporting, Wanted] | No
     """Paths and what is wanted, for a command line that has nothing else; None for any other, also for one in
     which something is wrong, which Typer says. Raises CallError where the options contradict each other.
     """
-    words, paths, named, flags = iter(args), [], dict[str, str](), set[str]()
-    for word in words:
-        option, equals, value = word.partition("=")
-        if word in _FLAGS:
-            flags.add(word)
-        elif option in _VALUED and not (option == "-k" and equals):
-            given = value if equals else next(words, None)
-            if given is None:
-                return None
-            named[option] = given
-        elif word.startswith("-"):
-            return None
-        else:
-            paths.append(word)
+    plain = split_words(args, _FLAGS, _VALUED)
+    if plain is None:
+        return None
+    paths, flags, named = plain
     asked = forms_of(named)
     if asked is None:
         return None

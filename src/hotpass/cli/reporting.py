@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -165,6 +165,29 @@ def _seen_from(root: Path, path: str) -> str:
     whole = os.path.abspath(path)
     inside = os.path.relpath(whole, root)
     return whole if inside.startswith("..") else inside
+
+
+def split_words(
+    args: Sequence[str], flags: Collection[str], valued: Collection[str]
+) -> tuple[list[str], set[str], dict[str, str]] | None:
+    """The paths, the flags and the options with their values on a command line that has nothing else; None
+    for any other, which is Typer's to read.
+    """
+    words, paths, seen, named = iter(args), list[str](), set[str](), dict[str, str]()
+    for word in words:
+        option, equals, value = word.partition("=")
+        if word in flags:
+            seen.add(word)
+        elif option in valued and (option.startswith("--") or not equals):
+            given = value if equals else next(words, None)
+            if given is None:
+                return None
+            named[option] = given
+        elif word.startswith("-"):
+            return None
+        else:
+            paths.append(word)
+    return paths, seen, named
 
 
 def forms_of(words: Mapping[str, str]) -> tuple[Form | None, Path | None] | None:

@@ -14,13 +14,13 @@ from hotpass.cli.options import (
     FormatOption,
     JsonOption,
     KeyFileOption,
+    ModelOption,
     OutputOption,
     PluginsOption,
     PoliciesFromOption,
     PoliciesOption,
     RegistryUriOption,
     TrackingUriOption,
-    named,
 )
 from hotpass.cli.reporting import Reporting
 from hotpass.cli.scan_report import as_json, exit_code, report_of
@@ -45,10 +45,7 @@ def scan(
     rejudge: Annotated[
         bool, typer.Option("--rejudge", help="Only judge what serves by the policies of today.")
     ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", metavar="MODEL", help="Only this model.", show_default=False, callback=named),
-    ] = None,
+    model: ModelOption = None,
     stages: Annotated[
         list[str] | None,
         typer.Option(
