@@ -25,7 +25,7 @@ from hotpass.registry.port import ModelFacts
 #: Requests under way at a time: as many as `mlflow server` has processes, if nobody says otherwise.
 AT_ONCE = 4
 #: Runs and LoggedModels that are asked for by id in one request.
-IDS = 500
+IDS = 250
 #: Records, versions and models in a page: MLflow allows 50,000, 200,000 and 1,000.
 RECORDS, VERSIONS, MODELS, EXPERIMENTS = 5_000, 10_000, 1_000, 1_000
 
