@@ -353,6 +353,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         stores = {(turn or {}).get(name) for name in ("store", "any_store")}
         if item.get_closest_marker("long_over_http") and stores & {"http", "alias-only"}:
             item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.ci)
 
 
 @pytest.hookimpl(wrapper=True)

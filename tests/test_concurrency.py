@@ -87,11 +87,14 @@ def session(store: Store) -> api.Session:
     return api.connect(policies=PolicySet(), registry_uri=store.uri, tracking_uri=store.uri)
 
 
+@pytest.mark.long_over_http
 def test_one_champion_after_every_round(store: Store) -> None:
     assert run_rounds(store, ROUNDS[store.kind], "hotpass") == []
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize(
+    "kind", ["sqlite", pytest.param("postgres", marks=[pytest.mark.slow, pytest.mark.ci])]
+)
 def test_one_champion_where_half_have_no_database(kind: str, request: pytest.FixtureRequest) -> None:
     """Every other process goes by requests; all write the same ledger."""
     store: Store = request.getfixturevalue(f"{kind}_store")

@@ -301,6 +301,7 @@ def team_policies() -> PolicySet:
     return PolicySet.of([replace(policy, promotions=(*policy.promotions, *more))])
 
 
+@pytest.mark.long_over_http
 def test_a_full_story_is_as_recorded(any_store: Store) -> None:
     """Adoption, promotions, a refusal, a rollback, a team's own stage, approvals and archiving."""
     client = any_store.client

@@ -67,6 +67,8 @@ def logged_metrics(version: int) -> dict[str, float]:
     return dict(client.get_run(run_id).data.metrics)
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_the_story_of_the_readme(told: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     hotpass = Hotpass(capsys)
     records: list[dict[str, Any]] = hotpass("history", "bank", "--json").json["records"]

@@ -109,6 +109,8 @@ def test_tables_hold_what_mlflows_searches_find(
     assert repr(read(Searches)) == repr((versions, runs, logged, records))
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("logged_models", [False, True])
 def test_over_http_it_is_the_same(
     http_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged_models: bool

@@ -72,7 +72,7 @@ def conforms(server: Guarded, auth: tuple[str, str] | None) -> Callable[[Any], N
     return check
 
 
-@pytest.fixture(params=[6, pytest.param(150, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+@pytest.fixture(params=[3, pytest.param(150, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
 def examples(request: pytest.FixtureRequest) -> int:
     """Requests for each operation and each way to make one."""
     return int(request.param)

@@ -76,6 +76,8 @@ def untrue(answers: list[dict[str, Any]], holder: int | None, records: list[Entr
 Start = Callable[..., Guarded]
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_one_champion_after_every_round(own_guarded: Start) -> None:
     assert run_rounds(own_guarded(workers=WORKERS, policies=PRODUCTION_ALONE), ROUNDS) == []
 

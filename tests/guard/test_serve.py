@@ -58,6 +58,8 @@ def test_an_allowed_transition_moves_pointer_and_stage(guarded: Guarded) -> None
     assert [entry.record.body["to"] for entry in hotpass.history(name)] == ["Staging", "Production"]
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_it_has_jobs_and_stops_when_told(own_guarded: Callable[..., Guarded]) -> None:
     """`mlflow server` asks for a plain database in its backend store's URI (`_check_requirements`), and has
     no jobs with any other.

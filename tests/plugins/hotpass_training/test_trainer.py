@@ -32,7 +32,10 @@ def test_four_rows_have_a_sound_answer():
     assert any("only 2 leads of the rarer kind" in warning for warning in result.warnings)
 
 
-@pytest.mark.parametrize("estimator", ["logistic_regression", "gradient_boosting"])
+@pytest.mark.parametrize(
+    "estimator",
+    ["logistic_regression", pytest.param("gradient_boosting", marks=[pytest.mark.slow, pytest.mark.ci])],
+)
 def test_real_leads_of_a_bank(estimator):
     result = train(TrainingRequest(bank_marketing(12_000), "y", estimator=estimator))
     assert 0.72 < result.metrics["roc_auc"] < 0.9

@@ -67,8 +67,6 @@ class Caller:
     setting: Setting
     user: str | None
     workspace: str | None
-    #: Which of several prefixes this account uses; None for each of them.
-    share: int | None = None
     #: Of a second server on the same database, for attacks that need one.
     second: Wire | None = None
     sent: list[str] = field(default_factory=list)
@@ -99,10 +97,6 @@ class Caller:
         answer = (wire or self.wire).send(method, target, body, found)
         self.sent.append(f"{method} {target} -> {answer.status} {answer.text[:200]}")
         return answer
-
-    def among(self, prefixes: Sequence[str]) -> Sequence[str]:
-        """Those of `prefixes` that this account uses."""
-        return prefixes if self.share is None else [prefixes[self.share % len(prefixes)]]
 
     def post(self, path: str, body: Any = None, method: str = "POST") -> Answer:
         """To MLflow's API, as its client sends it."""
@@ -246,7 +240,7 @@ def rest(
     def send(caller: Caller) -> list[Answer]:
         found = path if isinstance(path, str) else path(caller.setting)
         content = body(caller.setting) if body is not None else None
-        return [caller.call(method, f"{prefix}{found}", content) for prefix in caller.among(prefixes)]
+        return [caller.call(method, f"{prefix}{found}", content) for prefix in prefixes]
 
     known = route or (path if isinstance(path, str) else "")
     return Attack(name, send, expect, (f"{method} {known}",) if known else (), bites, only)

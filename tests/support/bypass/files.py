@@ -158,7 +158,7 @@ def _parts(step: str, behind: Callable[[Any], Behind]) -> Callable[[Caller], Seq
             body["parts"] = [{"part_number": 1, "etag": "x", "url": "http://127.0.0.1/"}]
         return [
             caller.call("POST", f"{prefix}mlflow-artifacts/mpu/{step}/{target}", body)
-            for prefix in caller.among(PREFIXES)
+            for prefix in PREFIXES
             for target in (folder, f"{folder}/MLmodel")
         ]
 

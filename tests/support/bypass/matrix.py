@@ -39,14 +39,11 @@ class Outcome:
 
 
 class Matrix:
-    """One server, its setting, and the accounts that attack it.
-
-    Unless it is `thorough`, two accounts share the prefixes of MLflow's API among them.
-    """
+    """One server, its setting, and the accounts that attack it."""
 
     def __init__(
         self, uri: str, engine: Engine, artifacts: Path, setting: Setting, *,
-        key_file: Path | None, auth: bool, second: str | None = None, thorough: bool = True,
+        key_file: Path | None, auth: bool, second: str | None = None,
     ) -> None:  # fmt: skip
         seal = Seal(key_file.read_bytes().strip()) if key_file is not None else None
         users = [MALLORY, ADMIN] if auth else [None]
@@ -60,12 +57,7 @@ class Matrix:
         self.camera = Camera(engine, artifacts, setting, known)
         self.watch = Watch(seal)
         other = Wire(second) if second else None
-        self.callers = [
-            Caller(
-                Wire(uri), setting, user, setting.workspace, None if thorough or not auth else share, other
-            )
-            for share, user in enumerate(users)
-        ]
+        self.callers = [Caller(Wire(uri), setting, user, setting.workspace, other) for user in users]
 
     def run(self, attacks: Iterable[Attack]) -> Iterator[Outcome]:
         """Each attack by every account, and then a look at what it did."""
