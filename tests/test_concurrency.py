@@ -15,7 +15,7 @@ from support.stores import Store
 from support.versions import make_version
 
 PROMOTERS = 8
-ROUNDS = {"sqlite": 4, "postgres": 4, "http": 2}
+ROUNDS = {"sqlite": 3, "postgres": 3, "http": 2}
 #: A server answers each request of a promotion by itself; with the database at hand it is one transaction.
 MANY_ROUNDS = {"sqlite": 200, "postgres": 200, "http": 50}
 

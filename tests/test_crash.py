@@ -31,6 +31,7 @@ DONE = {
 #: Moments at which the record is not in the chain yet.
 UNRECORDED = {("create_run", "before"), ("create_run", "after"), ("log_param", "before")}
 MOMENTS = [(step, when) for step in STEPS for when in ("before", "after")]
+IN_CI = [pytest.mark.slow, pytest.mark.ci]
 
 
 def open_session(store: Store) -> api.Session:
@@ -82,7 +83,10 @@ def crash_then_promote(store: Store, step: str, when: str) -> None:
     assert session.audit("crash").clean
 
 
-@pytest.mark.parametrize(("step", "when"), MOMENTS, ids=lambda value: str(value))
+@pytest.mark.parametrize(
+    ("step", "when"),
+    [pytest.param(*moment, marks=IN_CI if moment[1] == "before" else ()) for moment in MOMENTS],
+)
 def test_killed_on_sqlite(sqlite_store: Store, step: str, when: str) -> None:
     crash_then_promote(sqlite_store, step, when)
 

@@ -518,6 +518,8 @@ def test_with_the_key_a_record_past_the_guard_is_drift(sqlite_store: Store) -> N
 # --- what it costs ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_the_number_of_requests_does_not_grow_with_the_versions(
     http_store: Store, through_proxy: Callable[..., Any]
 ) -> None:

@@ -114,6 +114,8 @@ def test_what_it_says_to_type_next_works(
     assert hotpass("status", "--json").json["models"][0]["champion"] == 2
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_second_run_in_a_terminal_has_signs_and_colours(in_a_pipe: tuple[Path, str]) -> None:
     folder, first = in_a_pipe
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}

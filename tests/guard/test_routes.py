@@ -220,6 +220,8 @@ def test_what_makes_no_sense_is_refused_in_words(
 # --- the same request twice ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_request_that_was_sent_again_gets_the_recorded_decision(own_guarded: Start) -> None:
     server = own_guarded(workers=2, policies=WITH_APPROVALS)
     model = server.name()

@@ -36,7 +36,8 @@ def test_it_guards(own_guarded: Callable[..., Guarded], server_options: tuple[st
     assert server.get("/").status == 200
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.ci)])
 def test_what_keeps_it_from_guarding_stops_it_with_a_word(
     own_guarded: Callable[..., Guarded], workers: int
 ) -> None:

@@ -83,6 +83,8 @@ def test_init_from_many_threads_makes_one_experiment(sqlite_store):
     assert sum(e.name == "at_once" for e in sqlite_store.client.search_experiments()) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_init_from_processes_that_all_find_no_database(tmp_path):
     code = "from hotpass.ml import init_mlflow; print(init_mlflow())"
     running = [
