@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 from hotpass.facts import (
     Approval,
@@ -18,21 +19,26 @@ from hotpass.facts import (
     LoggedModelFacts,
     Metric,
     ModelFile,
+    PastDecision,
     Person,
     RunFacts,
     Stay,
     VersionFacts,
 )
 from hotpass.people import Proves, anything_goes, registrant_of, trainer_of
-from hotpass.verdicts import Identity, Json, is_json
+from hotpass.sources import Files, NotAtHand, Sources
+from hotpass.verdicts import GateResult, Identity, Json, is_json
 
 __all__ = [
     "Approval",
     "Candidate",
     "Dataset",
+    "Files",
     "LoggedModelFacts",
     "Metric",
     "ModelFile",
+    "NotAtHand",
+    "PastDecision",
     "Person",
     "RunFacts",
     "Sources",
@@ -41,19 +47,6 @@ __all__ = [
     "VersionFacts",
     "plain",
 ]
-
-
-class Sources(Protocol):
-    """What loads evidence about one version when it is first asked for. Each call returns the same value
-    again.
-    """
-
-    def run(self) -> RunFacts | None: ...
-    def logged_model(self) -> LoggedModelFacts | None: ...
-    def model_file(self) -> ModelFile | None: ...
-    def model_tags(self) -> Mapping[str, str]: ...
-    def stays(self) -> Sequence[Stay]: ...
-    def evidence(self, name: str) -> Json: ...
 
 
 def plain(value: Any) -> Json:
@@ -215,6 +208,29 @@ class Subject:
         self.read[f"{self._prefix}evidence.{name}"] = value
         return value
 
+    # --- files: for gates that measure (`hotpass.gates.MeasuringGate`) --------------------------------------
+
+    def files(self) -> Files:
+        """A copy of the version's own files, and their digest. Shared by all who ask: change nothing in it.
+
+        Raises NotAtHand where files are not looked at, ArtifactsChanged where they are not those on record.
+        """
+        found = self._sources.files()
+        self.read[f"{self._prefix}files"] = found.digest
+        return found
+
+    def artifact(self, path: str) -> Path | None:
+        """A copy of a file or folder among the artifacts of the run; None where there is none. Whoever reads
+        it puts its digest into the evidence.
+        """
+        return self._sources.artifact(path)
+
+    def dataset(self, name: str | None = None, context: str | None = None) -> Path | None:
+        """A copy of the file behind a data set that the run logged, by its name or context; None where the
+        run logged none like that, or one that is no file.
+        """
+        return self._sources.dataset(name, context)
+
 
 class Candidate(Subject):
     """The model version asking to be promoted.
@@ -223,7 +239,10 @@ class Candidate(Subject):
     target stage now, or None; it is None too where the candidate itself holds it.
     """
 
-    __slots__ = ("_approvals", "_champion", "_champion_read", "_proves", "_requester", "rollback", "to_stage")
+    __slots__ = (
+        "_approvals", "_champion", "_champion_read", "_proves", "_requester", "_stand_ins", "rollback",
+        "to_stage",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -237,9 +256,10 @@ class Candidate(Subject):
         requester: Person = Person("unknown"),
         approvals: Callable[[], Sequence[Approval]] = tuple,
         proves: Proves = anything_goes,
+        stand_ins: Mapping[str, GateResult] | None = None,
     ) -> None:
         """`approvals` is called at most once, when a gate asks for them. `proves` says whether a seal is the
-        guard's.
+        guard's. With `stand_ins`, gates that measure do not, and say what stands there under their name.
         """
         super().__init__(facts, sources, artifact_digest=artifact_digest)
         self.to_stage = to_stage
@@ -249,6 +269,7 @@ class Candidate(Subject):
         self._approvals: Callable[[], Sequence[Approval]] | Sequence[Approval] = approvals
         self._champion = champion
         self._champion_read = False
+        self._stand_ins = stand_ins
         if champion is not None:
             champion.read = self.read
             champion._prefix = "champion."
@@ -321,3 +342,35 @@ class Candidate(Subject):
         """
         current = [stay for stay in self.stays() if stay.until is None and stay.stage == stage]
         return current[-1].since if current else None
+
+    # --- for gates that measure -----------------------------------------------------------------------------
+
+    def stand_in(self, gate: str) -> GateResult | None:
+        """What stands in for a measurement by `gate`; None where it is to measure.
+
+        Raises NotAtHand where nothing is measured, and nothing stands in.
+        """
+        if self._stand_ins is None:
+            return None
+        if gate not in self._stand_ins:
+            raise NotAtHand(
+                f"what {gate} measures, and nothing says what it found; a case says it under `measured:`"
+            )
+        return self._stand_ins[gate]
+
+    def earlier(self) -> Sequence[PastDecision]:
+        """Every decision on record about the model, oldest first. Who reads it puts what counts into the
+        evidence.
+        """
+        return self._sources.earlier()
+
+    def fetch(self, uri: str) -> Path:
+        """A copy of what is at a URI that MLflow can read artifacts from: `runs:/…`, `s3://…`, `file:///…`.
+        """
+        return self._sources.fetch(uri)
+
+    def scratch(self) -> Path:
+        """A folder that lives as long as the session, for what a gate computes and may need again. Files in
+        it are only as good as the digest that whoever wrote them has kept in memory.
+        """
+        return self._sources.scratch()

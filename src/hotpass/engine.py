@@ -267,6 +267,8 @@ def breach_of_contract(result: object) -> str | None:
     for key, value in result.evidence.items():
         if type(key) is not str or not is_json(value):
             return f"the gate's evidence {key!r} is not JSON: {value!r}"
+    if not is_json(list(result.exhibits)):
+        return "the gate's exhibits are not JSON"
     return None
 
 

@@ -126,3 +126,29 @@ class Stay(NamedTuple):
     since: datetime
     until: datetime | None
     record_id: str
+
+
+class PastVerdict(NamedTuple):
+    """What a gate said in a decision on record."""
+
+    gate: str
+    name: str
+    policy: str
+    verdict: str
+    evidence: Mapping[str, Json]
+
+
+class PastDecision(NamedTuple):
+    """A decision on record. `champion` is the version that the candidate was judged against, `moved` whether
+    it was carried out.
+    """
+
+    record_id: str
+    at: datetime
+    identity: Identity
+    to_stage: str
+    outcome: str
+    moved: bool
+    champion: int | None
+    rollback: bool
+    verdicts: tuple[PastVerdict, ...]

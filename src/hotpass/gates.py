@@ -120,6 +120,23 @@ class Gate(ABC):
         )
 
 
+class MeasuringGate(Gate):
+    """A gate that takes its time: it reads files, loads the model, measures.
+
+    Such a gate runs where one version is judged to be moved. Where many are (`hotpass scan`, a backtest), and
+    in the cases of `hotpass policy test`, what is on record or in the case stands in for it.
+    """
+
+    def evaluate(self, candidate: Candidate, now: datetime) -> GateResult:
+        return candidate.stand_in(self.name) or self.measure(candidate, now)
+
+    @abstractmethod
+    def measure(self, candidate: Candidate, now: datetime) -> GateResult:
+        """As `evaluate`. May be slow; heavy libraries and other people's code belong into a process of their
+        own (`hotpass.workers`).
+        """
+
+
 def first_sentence(gate: Gate, parameters: Any) -> str:
     """How the docstring of `gate` begins, as a sentence, with the parameters behind it."""
     paragraph = inspect.cleandoc(gate.__doc__ or gate.name).partition("\n\n")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotpass.candidate import (
@@ -10,18 +11,21 @@ from hotpass.candidate import (
     Candidate,
     LoggedModelFacts,
     ModelFile,
+    PastDecision,
     Person,
     RunFacts,
     Stay,
     Subject,
     VersionFacts,
 )
-from hotpass.errors import RegistryError
+from hotpass.errors import ArtifactsChanged, RegistryError
 from hotpass.ledger.approvals import goes_back_to, standing_approvals
 from hotpass.ledger.chain import Chain
-from hotpass.ledger.reading import stays_of
+from hotpass.ledger.reading import past_decisions, stays_of
 from hotpass.people import anything_goes
 from hotpass.registry.port import Evidence, ModelFacts, Registry
+from hotpass.shelf import Shelf
+from hotpass.sources import Files, NotAtHand
 from hotpass.verdicts import Json
 
 if TYPE_CHECKING:
@@ -112,13 +116,18 @@ class VersionSources:
         model: ModelFacts,
         stays: Callable[[], Sequence[Stay]],
         evidence: Callable[[str], Json],
+        earlier: Callable[[], Sequence[PastDecision]] = tuple,
+        shelf: Shelf | None = None,
     ) -> None:
+        """Without a `shelf`, files are not at hand."""
         self._registry = registry
         self._facts = facts
         self._batch = batch
         self._model = model
         self._stays = stays
         self._evidence = evidence
+        self._earlier = earlier
+        self._shelf = shelf
         self._file: tuple[ModelFile | None] | None = None
         self._known_stays: Sequence[Stay] | None = None
         self._supplied: dict[str, Json | Exception] = {}
@@ -155,6 +164,39 @@ class VersionSources:
             raise found
         return found
 
+    def earlier(self) -> Sequence[PastDecision]:
+        return self._earlier()
+
+    def files(self) -> Files:
+        found = self._kept().files(self._facts)
+        recorded = self._registry.tagged_digest(self._facts)
+        if recorded and found.digest != recorded:
+            raise ArtifactsChanged(
+                f"the files of {self._facts.model} version {self._facts.version} have changed: their digest "
+                f"is {found.digest[:12]} now, and {recorded[:12]} is on record. Register them as a "
+                "new version."
+            )
+        return found
+
+    def artifact(self, path: str) -> Path | None:
+        run = self.run()
+        return self._kept().artifact(run.run_id, path) if run else None
+
+    def dataset(self, name: str | None, context: str | None) -> Path | None:
+        run = self.run()
+        return self._kept().dataset(run.run_id, name, context) if run else None
+
+    def fetch(self, uri: str) -> Path:
+        return self._kept().fetch(uri)
+
+    def scratch(self) -> Path:
+        return self._kept().folder()
+
+    def _kept(self) -> Shelf:
+        if self._shelf is None:
+            raise NotAtHand("the files of a version, which are not read here")
+        return self._shelf
+
 
 def gather(
     registry: Registry,
@@ -170,6 +212,7 @@ def gather(
     artifact_digest: str = "",
     requester: Person = Person("unknown"),
     in_place: bool = False,
+    shelf: Shelf | None = None,
 ) -> tuple[Candidate, Batch]:
     """The candidate, which loads its evidence when a gate asks, and the batch that does the loading.
 
@@ -203,6 +246,9 @@ def gather(
         digest = digest_now(registry, facts)
         return [approval for approval in given if approval.artifact_digest == digest]
 
+    def earlier() -> Sequence[PastDecision]:
+        return past_decisions(chain.entries(whole=True), chain.proves)
+
     def supply(about: Candidate, name: str) -> Json:
         value = manager.hook.hotpass_evidence(candidate=about, name=name)
         if value is None:
@@ -216,12 +262,15 @@ def gather(
 
     rival = None
     if champion is not None:
-        sources = VersionSources(registry, champion, batch, model, stays_for(champion), of_champion)
+        sources = VersionSources(
+            registry, champion, batch, model, stays_for(champion), of_champion, earlier, shelf
+        )
         rival = Subject(champion, sources)
     candidate = Candidate(
         facts,
         VersionSources(
-            registry, facts, batch, model, stays_for(facts), lambda name: supply(candidate, name)
+            registry, facts, batch, model, stays_for(facts), lambda name: supply(candidate, name),
+            earlier, shelf,
         ),
         to_stage,
         champion=rival, artifact_digest=artifact_digest, rollback=rollback, requester=requester,

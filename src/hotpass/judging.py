@@ -17,6 +17,7 @@ from hotpass.ledger.record import Actor, Kind
 from hotpass.policy.model import PolicySet
 from hotpass.registry.port import Registry
 from hotpass.resolving import Resolved
+from hotpass.shelf import Shelf
 from hotpass.stages import alias_of
 from hotpass.verdicts import Decision, Outcome
 
@@ -45,6 +46,7 @@ class Judge:
         self._unmatched = unmatched
         self._now = now
         self._requester = Person(actor.name, actor.authenticated)
+        self.shelf = Shelf(registry)
         self._veto = engine.vetoes(manager)
 
     def judge(self, resolved: Resolved, chain: Chain, memory: Memory | None) -> tuple[Decision, Batch]:
@@ -65,6 +67,7 @@ class Judge:
             artifact_digest=self._registry.tagged_digest(resolved.facts),
             requester=self._requester,
             in_place=resolved.in_place,
+            shelf=self.shelf,
         )
         decision = engine.evaluate(
             self.policies,

@@ -67,6 +67,7 @@ class Promoter:
         self.actor = actor
         self._notify = notify
         self._judge = Judge(registry, policies, manager, unmatched, now, actor)
+        self.shelf = self._judge.shelf
         self._mover = Mover(registry, actor, notify)
         self._transactions = transactions
         self._memory = Memory()

@@ -4,9 +4,9 @@ A version serves that is in a stage to which a policy promotes, other than Stagi
 rest, or that an alias of such a stage or one of a policy's own points at. Each is judged as one that has
 arrived: by the promotion that brought it there, as the policies have it now. So metrics, tags, the signature,
 lineage and the age of the run are what they are now, and may have come to be too old; a dwell is the stay
-that it had before it was promoted; approvals and overrides are those that it was promoted with; there is no
-champion, since it is the champion. Waivers count as long as they last. Vetoes are not asked: they are about
-what moves.
+that it had before it was promoted; approvals and overrides are those that it was promoted with, and what
+gates that measure found then stands; there is no champion, since it is the champion. Waivers count as long as
+they last. Vetoes are not asked: they are about what moves.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from hotpass.policy.words import listed
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.registry.port import ModelFacts
 from hotpass.stages import RESTING, ModelStage
-from hotpass.verdicts import Decision, Enforcement, ExcuseKind, Json, Outcome
+from hotpass.verdicts import Decision, Enforcement, ExcuseKind, GateResult, Json, Outcome
 
 if TYPE_CHECKING:
     import pluggy
@@ -259,6 +259,7 @@ class _Judge:
             artifact_digest=self._registry.tagged_digest(served.facts),
             requester=Person(actor.name, actor.authenticated) if actor else Person("unknown"),
             approvals=approvals, proves=anything_goes if seal is None else seal.proves,
+            stand_ins=_measured(promotion),
         )  # fmt: skip
         return candidate
 
@@ -297,6 +298,22 @@ class _Past:
         if self._stays is None:
             self._stays = stays_by_version(self._entries)
         return self._stays.get(key_of(facts.identity()), [])
+
+
+def _measured(promotion: Entry | None) -> dict[str, GateResult]:
+    """What gates said in the promotion, by their names; of several entries of one gate, what blocks comes
+    first. It stands in for what takes long to measure.
+    """
+    if promotion is None:
+        return {}
+    recorded = Decision.from_json({**promotion.record.body, "id": promotion.id})
+    in_order = sorted(recorded.judgements, key=lambda judgement: judgement.blocks)
+    return {
+        judgement.entry.gate_name: judgement.result._replace(
+            message=f"{judgement.result.message} (measured when it was promoted)"
+        )
+        for judgement in in_order
+    }
 
 
 def _override(promotion: Entry, policies: PolicySet, served: Served) -> Override:

@@ -99,6 +99,7 @@ class Session:
 
     def __exit__(self, *exc: object) -> None:
         self._chains.clear()
+        self._promoter.shelf.close()
         self._closing.close()
 
     def at_exit(self, close: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ all judgements into one Decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -75,6 +75,8 @@ class GateResult(NamedTuple):
     evidence: Mapping[str, Json] = {}
     #: For `pending`: when it will pass by itself (timezone-aware), where that is known.
     passes_at: datetime | None = None
+    #: What a report draws beside the message; not part of the record. See `hotpass.exhibits`.
+    exhibits: Sequence[Mapping[str, Json]] = ()
 
 
 def passed(message: str, **evidence: Json) -> GateResult:

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from hotpass.backtest.reading import Books, Evidence, Library, Progress, silent
-from hotpass.backtest.subjects import History, NotAtHand, Trial, decided, undecided
+from hotpass.backtest.subjects import History, Trial, decided, undecided
 from hotpass.engine import evaluate, plan_of
 from hotpass.excusing import NO_OVERRIDE, Override
 from hotpass.facts import Person, VersionFacts
 from hotpass.policy.model import PolicySet
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.registry.port import ModelFacts
+from hotpass.sources import NotAtHand
 from hotpass.verdicts import (
     Decision,
     Enforcement,

@@ -9,28 +9,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from hotpass.artifacts import DIGEST_TAG
 from hotpass.backtest.reading import Books, Evidence
 from hotpass.backtest.remembered import RememberedCandidate, RememberedChampion, Snapshot
 from hotpass.candidate import Candidate, Subject
 from hotpass.errors import RegistryError
-from hotpass.facts import Approval, LoggedModelFacts, ModelFile, Person, RunFacts, Stay, VersionFacts
+from hotpass.facts import (
+    Approval,
+    LoggedModelFacts,
+    ModelFile,
+    PastDecision,
+    Person,
+    RunFacts,
+    Stay,
+    VersionFacts,
+)
 from hotpass.ledger.approvals import standing_approvals
-from hotpass.ledger.reading import key_of, stays_by_version
+from hotpass.ledger.reading import key_of, past_decisions, stays_by_version
 from hotpass.ledger.record import Entry, Kind
 from hotpass.policy.model import PolicySet
 from hotpass.registry.convert import MODEL_FILE_TAG, model_file_of_tag
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.registry.port import ModelFacts
+from hotpass.sources import Files, NotAtHand
 from hotpass.stages import RESTING, ModelStage, alias_of
 from hotpass.verdicts import Decision, ExcuseKind, Identity, Json
 
 _NOTHING: Snapshot = {}
-
-
-class NotAtHand(Exception):
-    """Raised to a gate that asks for what a backtest does not look at; its verdict does not count."""
 
 
 class History:
@@ -122,7 +129,7 @@ class Trial:
         return RememberedCandidate(
             self.facts, _Sources(self, self.facts, evidence, files), self.to_stage, champion=rival,
             artifact_digest=digest, rollback=self.rollback, requester=requester, approvals=approvals,
-            snapshot=snapshot,
+            snapshot=snapshot, stand_ins={},
         )  # fmt: skip
 
 
@@ -163,6 +170,29 @@ class _Sources:
 
     def evidence(self, name: str) -> Json:
         raise NotAtHand(f"evidence {name!r} of a plugin, which was not asked")
+
+    def earlier(self) -> Sequence[PastDecision]:
+        before = self._trial.entry
+        entries = self._trial.history.entries
+        return past_decisions(
+            (entry for entry in entries if before is None or entry.record.seq < before.record.seq),
+            lambda entry: True,
+        )
+
+    def files(self) -> Files:
+        raise NotAtHand("the files of a version, which a backtest does not read")
+
+    def artifact(self, path: str) -> Path | None:
+        raise NotAtHand(f"{path} of the run, which a backtest does not read")
+
+    def dataset(self, name: str | None, context: str | None) -> Path | None:
+        raise NotAtHand("a data set of the run, which a backtest does not read")
+
+    def fetch(self, uri: str) -> Path:
+        raise NotAtHand(f"{uri}, which a backtest does not read")
+
+    def scratch(self) -> Path:
+        raise NotAtHand("the files of a version, which a backtest does not read")
 
 
 def decided(books: Books, history: History, since: datetime) -> Iterator[Trial]:

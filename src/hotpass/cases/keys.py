@@ -66,6 +66,10 @@ CASE: Mapping[str, Key] = {
     "requester": Key(
         "person", "Who asks: a name, or `{name, authenticated}`. Left out: nobody knows.", "carl"
     ),
+    "measured": Key(
+        "verdicts", "What gates that measure say here, by their names: they run on a model's files, and a "
+        "case has none.", {"evaluation": "inconclusive"},
+    ),
     "overrides": Key("texts", "Names of gates that the requester overrides.", ["champion_comparison"]),
     "rollback": Key("flag", "Whether it is a rollback. Default: `false`.", True),
     "expect": Key("expect", "What the policy should say; see below.", {"outcome": "allowed"}),

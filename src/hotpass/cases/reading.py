@@ -14,6 +14,7 @@ from hotpass.cases.values import Values
 from hotpass.engine import plan_of
 from hotpass.errors import CallError, Problem
 from hotpass.excusing import NO_OVERRIDE, Override, check_override
+from hotpass.gates import MeasuringGate
 from hotpass.policy.compose import Limits, parse
 from hotpass.policy.desk import Desk, Field
 from hotpass.policy.model import GateEntry, Policy, PolicySet
@@ -163,6 +164,7 @@ def _case(given: Map, full: Node, path: str, policies: PolicySet | None, values:
         desk.note(at, str(error))
         return None
     _check_verdicts(expected, entries, arguments, policy.covers(model), desk)
+    _check_measured(arguments["measured"], policy, fields, desk)
     return Case(
         name.strip(), path, Place(given.line, given.column), model, values.now, arguments, expected, entries,
         override,
@@ -178,6 +180,8 @@ def _entries(policies: PolicySet, arguments: Mapping[str, Any]) -> tuple[GateEnt
 def _arguments(fields: Mapping[str, Field], read: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """What `candidate` takes, but for the model and, where it is not given, the stage."""
     arguments = {key: read[key] for key in ("to", "approvals", "requester", "rollback") if key in read}
+    # Nothing is measured in a case, so a gate that would is broken where nothing says what it finds.
+    arguments["measured"] = read.get("measured", {})
     if "candidate" in fields:
         arguments.update(_version("candidate", fields["candidate"][1], values))
     if "champion" in fields:
@@ -214,6 +218,20 @@ def _expected(field: Field | None, values: Values) -> Expected | None:
     return Expected(
         read["outcome"], read.get("verdicts", {}), read.get("message", ()), read.get("passes_at"), places
     )
+
+
+def _check_measured(
+    measured: Mapping[str, Any], policy: Policy, fields: Mapping[str, Field], desk: Desk
+) -> None:
+    """Notes each gate that is said to have measured something, and that the policy does not have."""
+    ways = [*(promotion.gates for promotion in policy.promotions), policy.rollback or ()]
+    can = {entry.gate_name for way in ways for entry in way if isinstance(entry.gate, MeasuringGate)}
+    for name in measured:
+        if name not in can:
+            remedy = f"Those that do are {listed(sorted(can))}." if can else "Take it out."
+            desk.note(
+                fields["measured"][1], f"the policy has no gate {shorten(name)!r} that measures", remedy
+            )
 
 
 def _check_verdicts(

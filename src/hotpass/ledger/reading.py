@@ -4,10 +4,11 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from hotpass.candidate import Stay, VersionFacts
+from hotpass.facts import PastDecision, PastVerdict
 from hotpass.ledger.record import Entry, Kind
 from hotpass.stages import ModelStage
 from hotpass.verdicts import Identity
@@ -104,3 +105,24 @@ def held_in_turn(entries: Sequence[Entry], stage: str) -> list[Identity]:
                 continue
         turns.append(identity)
     return turns
+
+
+def past_decisions(entries: Iterable[Entry], proves: Callable[[Entry], bool]) -> list[PastDecision]:
+    """Every decision among them, oldest first. Those that a guard did not write count where `proves` says so.
+    """
+    found = []
+    for entry in entries:
+        body, subject = entry.record.body, entry.identity()
+        if entry.record.kind is not Kind.DECISION or subject is None or not proves(entry):
+            continue
+        verdicts = tuple(
+            PastVerdict(one["gate"], one["name"], one["policy"], one["verdict"], one["evidence"])
+            for one in body["judgements"]
+        )
+        found.append(
+            PastDecision(
+                entry.id, entry.record.time, subject, body["to"], body["outcome"], entry.moved,
+                body["champion"], body["rollback"], verdicts,
+            )
+        )  # fmt: skip
+    return found

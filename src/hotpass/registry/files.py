@@ -85,6 +85,21 @@ class VersionFiles:
             raise FilesMissing(f"{self._name} has no files{place}")
         return copy
 
+    def download_one(self, path: str, to: Path) -> Path:
+        """A copy below `to` of the file or folder at `path` among them. Raises FilesMissing where there is
+        none.
+        """
+        with _no_progress_bars():
+            try:
+                copy = Path(self._repository.download_artifacts(path, dst_path=str(to)))
+            except Exception as error:
+                raise (FilesMissing if _is_absent(error) else RegistryError)(
+                    f"cannot download {path} of {self._name}: {masked(str(error))}"
+                ) from None
+        if not copy.exists() or (copy.is_dir() and not any(copy.iterdir())):
+            raise FilesMissing(f"{self._name} has no {path}")
+        return copy
+
     def model_file(self) -> ModelFile | None:
         """What the MLmodel file says; None where there is none."""
         with tempfile.TemporaryDirectory(prefix="hotpass-") as folder:

@@ -18,12 +18,13 @@ from typing import Any
 from hotpass.artifacts import DIGEST_TAG
 from hotpass.candidate import LoggedModelFacts, ModelFile, RunFacts, VersionFacts
 from hotpass.errors import CallError, NotFound, RegistryError
-from hotpass.registry import convert
+from hotpass.registry import convert, run_files
 from hotpass.registry.calls import call, check_reachable, masked, require_mlflow
 from hotpass.registry.files import VersionFiles
 from hotpass.registry.filters import name_is
 from hotpass.registry.port import ModelFacts, Moved
 from hotpass.registry.representation import Representation, TaggedStages, representation_of
+from hotpass.sources import NotAtHand
 from hotpass.stages import is_native
 from hotpass.verdicts import Json
 
@@ -272,10 +273,25 @@ class MlflowRegistry:
     def download(self, facts: VersionFacts, to: Path) -> Path:
         return self._files_of(facts).download(to)
 
+    def run_artifact(self, run_id: str, path: str, to: Path) -> Path | None:
+        return run_files.run_artifact(self.tracking, run_id, path, to, uris=self._uris)
+
+    def dataset_file(self, run_id: str, name: str | None, context: str | None, to: Path) -> Path | None:
+        if not self._trust_tags:  # a server must not open whatever place a client's run names
+            raise NotAtHand("the source of a data set, which a guarded server does not open")
+        return run_files.dataset_file(self.tracking, run_id, name, context, to)
+
+    def fetch(self, uri: str, to: Path) -> Path:
+        return run_files.fetch(uri, to, uris=self._uris)
+
+    @property
+    def _uris(self) -> dict[str, str]:
+        return {"tracking_uri": self.tracking_uri, "registry_uri": self._uri}
+
     def _files_of(self, facts: VersionFacts) -> VersionFiles:
         source = self._logged_model(facts).artifact_location if facts.model_id else facts.source
         name = f"{facts.model} version {facts.version}"
-        return VersionFiles(name, source, tracking_uri=self.tracking_uri, registry_uri=self._uri)
+        return VersionFiles(name, source, **self._uris)
 
     def _logged_model(self, facts: VersionFacts) -> LoggedModelFacts:
         found = self._logged.get(facts.model_id) or self.logged_models([facts.model_id]).get(facts.model_id)

@@ -103,6 +103,20 @@ class Registry(Reader, Protocol):
         """The version's files, below `to`."""
         ...
 
+    def run_artifact(self, run_id: str, path: str, to: Path) -> Path | None:
+        """A copy below `to` of what the run keeps at `path`; None where there is nothing."""
+        ...
+
+    def dataset_file(self, run_id: str, name: str | None, context: str | None, to: Path) -> Path | None:
+        """A copy of the file behind a data set of the run; None where there is none. Raises NotAtHand where
+        places that a run names are not opened.
+        """
+        ...
+
+    def fetch(self, uri: str, to: Path) -> Path:
+        """A copy below `to` of the file or folder at `uri`."""
+        ...
+
     def set_alias(self, model: str, alias: str, version: int) -> None: ...
     def delete_alias(self, model: str, alias: str) -> None: ...
     def set_stage(self, facts: VersionFacts, stage: str, *, archive_existing: bool) -> Moved:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from hotpass.artifacts import digest_of_folder
 from hotpass.candidate import (
     Approval,
     Candidate,
@@ -14,6 +16,7 @@ from hotpass.candidate import (
     LoggedModelFacts,
     Metric,
     ModelFile,
+    PastDecision,
     Person,
     RunFacts,
     Stay,
@@ -21,8 +24,9 @@ from hotpass.candidate import (
     VersionFacts,
 )
 from hotpass.people import CREATED_BY_TAG, REGISTERED_BY_SEAL_TAG, REGISTERED_BY_TAG, USER_TAG
+from hotpass.sources import Files, NotAtHand
 from hotpass.stages import canonical
-from hotpass.verdicts import Json
+from hotpass.verdicts import GateResult, Json, Verdict
 
 #: The moment at which tests judge, unless they say otherwise.
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -41,6 +45,11 @@ class PlainSources:
     tags_of_model: Mapping[str, str] = field(default_factory=dict)
     known_stays: Sequence[Stay] = ()
     supplied: Mapping[str, Json] = field(default_factory=dict)
+    decisions: Sequence[PastDecision] = ()
+    folder: Path | None = None
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
+    dataset_files: Mapping[str, Path] = field(default_factory=dict)
+    scratch_folder: Path | None = None
 
     def run(self) -> RunFacts | None:
         return self.run_facts
@@ -59,6 +68,31 @@ class PlainSources:
 
     def evidence(self, name: str) -> Json:
         return self.supplied[name]
+
+    def earlier(self) -> Sequence[PastDecision]:
+        return self.decisions
+
+    def files(self) -> Files:
+        if self.folder is None:
+            raise NotAtHand("the files of a version, and this candidate has none")
+        return Files(self.folder, digest_of_folder(self.folder))
+
+    def artifact(self, path: str) -> Path | None:
+        return self.artifacts.get(path)
+
+    def dataset(self, name: str | None, context: str | None) -> Path | None:
+        known = self.dataset_files
+        return known.get(name or context or "", None)
+
+    def fetch(self, uri: str) -> Path:
+        if uri not in self.artifacts:
+            raise NotAtHand(f"{uri}, and this candidate has no such artifact")
+        return self.artifacts[uri]
+
+    def scratch(self) -> Path:
+        if self.scratch_folder is None:
+            raise NotAtHand("a folder for what is measured, and this candidate has none")
+        return self.scratch_folder
 
 
 def candidate(
@@ -91,6 +125,12 @@ def candidate(
     workspace: str = "default",
     created_at_ms: int = 1_767_225_600_000,
     description: str = "",
+    files: str | Path | None = None,
+    artifacts: Mapping[str, str | Path] | None = None,
+    dataset_files: Mapping[str, str | Path] | None = None,
+    scratch: str | Path | None = None,
+    earlier: Sequence[PastDecision] = (),
+    measured: Mapping[str, GateResult | Verdict | str] | None = None,
 ) -> Candidate:
     """A candidate made of plain data. Nothing is logged, tagged or recorded unless an argument says so.
 
@@ -100,9 +140,13 @@ def candidate(
     "outputs": …}`, each column names or a mapping of names to types. `run=False` takes the run away, and
     what is logged on it; `model_file=False` the MLmodel file. `champion` is what these arguments would be
     for the version in stage `to` (its version defaults to 1), or None where no version is. `aliases` are
-    those that point at the candidate. `approvals` are those that stand, `requester` is who asks, `trainer`
-    who made the run and `registrant` who registered the version; a name alone is that of somebody who has
-    authenticated, and `Person(name)` only claims it. Times are timezone-aware.
+    those that point at the candidate. `files` is the folder of the model's own files, `artifacts` what the
+    run keeps by its path there (a URI that a gate fetches is one too), `dataset_files` the files behind data
+    sets by name or context, `scratch` a folder to compute in, `earlier` the decisions on record. With
+    `measured`, gates that measure do not, and say what stands there under their name. `approvals` are those
+    that stand, `requester` is who asks, `trainer` who made the run and `registrant` who registered the
+    version; a name alone is that of somebody who has authenticated, and `Person(name)` only claims it. Times
+    are timezone-aware.
 
     Raises CallError for a stage that cannot be one.
     """
@@ -143,6 +187,11 @@ def candidate(
         tags_of_model=model_tags or {},
         known_stays=stays,
         supplied=evidence or {},
+        decisions=earlier,
+        folder=None if files is None else Path(files),
+        artifacts={path: Path(file) for path, file in (artifacts or {}).items()},
+        dataset_files={name: Path(file) for name, file in (dataset_files or {}).items()},
+        scratch_folder=None if scratch is None else Path(scratch),
     )  # fmt: skip
     holder = None
     if champion is not None:
@@ -152,11 +201,19 @@ def candidate(
     return Candidate(
         facts, sources, to, champion=holder, rollback=rollback, requester=_person(requester),
         approvals=lambda: given, proves=lambda text, seal: seal is None,
+        stand_ins=None if measured is None
+        else {name: _stand_in(name, said) for name, said in measured.items()},
     )  # fmt: skip
 
 
 def _person(who: str | Person) -> Person:
     return who if isinstance(who, Person) else Person(who, authenticated=True)
+
+
+def _stand_in(gate: str, said: GateResult | Verdict | str) -> GateResult:
+    if isinstance(said, GateResult):
+        return said
+    return GateResult(Verdict(said), f"{gate} was not run: it is said to have {said}")
 
 
 def _approval(number: int, given: str | Person | Approval) -> Approval:

@@ -1,0 +1,1 @@
+"""What is done in processes of its own: reading data, asking models, measuring."""
