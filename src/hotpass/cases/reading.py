@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -32,6 +32,7 @@ LIMITS = Limits(
 )
 
 _CASE_KEYS, _VERSION_KEYS, _EXPECT_KEYS = tuple(keys.CASE), tuple(keys.VERSION), tuple(keys.EXPECT)
+_OF_CANDIDATE = ("to", "approvals", "requester", "rollback", "measured")
 _LONGEST_NAME = 200
 _MOST_PROBLEMS = 50
 _BEGIN = "Begin with `cases:`, and each case with `- case: what it shows`."
@@ -164,7 +165,7 @@ def _case(given: Map, full: Node, path: str, policies: PolicySet | None, values:
         desk.note(at, str(error))
         return None
     _check_verdicts(expected, entries, arguments, policy.covers(model), desk)
-    _check_measured(arguments["measured"], policy, fields, desk)
+    _check_measured(read.get("measured", ()), policy, fields, desk)
     return Case(
         name.strip(), path, Place(given.line, given.column), model, values.now, arguments, expected, entries,
         override,
@@ -179,9 +180,7 @@ def _entries(policies: PolicySet, arguments: Mapping[str, Any]) -> tuple[GateEnt
 
 def _arguments(fields: Mapping[str, Field], read: Mapping[str, Any], values: Values) -> dict[str, Any]:
     """What `candidate` takes, but for the model and, where it is not given, the stage."""
-    arguments = {key: read[key] for key in ("to", "approvals", "requester", "rollback") if key in read}
-    # Nothing is measured in a case, so a gate that would is broken where nothing says what it finds.
-    arguments["measured"] = read.get("measured", {})
+    arguments = {key: read[key] for key in _OF_CANDIDATE if key in read}
     if "candidate" in fields:
         arguments.update(_version("candidate", fields["candidate"][1], values))
     if "champion" in fields:
@@ -220,9 +219,7 @@ def _expected(field: Field | None, values: Values) -> Expected | None:
     )
 
 
-def _check_measured(
-    measured: Mapping[str, Any], policy: Policy, fields: Mapping[str, Field], desk: Desk
-) -> None:
+def _check_measured(measured: Iterable[str], policy: Policy, fields: Mapping[str, Field], desk: Desk) -> None:
     """Notes each gate that is said to have measured something, and that the policy does not have."""
     ways = [*(promotion.gates for promotion in policy.promotions), policy.rollback or ()]
     can = {entry.gate_name for way in ways for entry in way if isinstance(entry.gate, MeasuringGate)}
