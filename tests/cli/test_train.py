@@ -45,6 +45,16 @@ def test_a_model_is_trained_registered_and_shown(hotpass: Hotpass, leads: Path) 
     assert load_model("leads", version=1).model.feature_names_in_.tolist() == ["calls", "income", "branch"]
 
 
+def test_training_rows_stay_with_the_run_unless_the_caller_says_no(hotpass: Hotpass, leads: Path) -> None:
+    kept = []
+    for options in ([], ["--no-training-rows"]):
+        ran = hotpass("train", "--input", leads, "--target", "won", *options, "--json")
+        assert ran.code == 0, ran.err
+        files = mlflow.artifacts.list_artifacts(run_id=ran.json["run_id"])
+        kept.append({file.path for file in files})
+    assert kept[0] - kept[1] == {"training"}
+
+
 def test_json_says_the_same(hotpass: Hotpass, leads: Path) -> None:
     ran = hotpass(
         "train", "--input", leads, "--target", "won", "--feature", "calls", "--feature", "branch",

@@ -178,6 +178,16 @@ def test_artifacts_are_files_folders_tables_figures_and_json(model, tracked, tmp
     assert (tmp_path / "copy" / "plots" / "empty.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_training_rows_are_kept_where_the_caller_says_so(model, tracked, tmp_path):
+    done = [log_run(model, {}, {}, training_frame=ROWS, keep_training_rows=keep) for keep in (False, True)]
+    paths = [{file.path for file in tracked.client.list_artifacts(run.run_id)} for run in done]
+    assert paths[1] - paths[0] == {"training"}
+    copy = mlflow.artifacts.download_artifacts(
+        run_id=done[1].run_id, artifact_path="training/training.parquet", dst_path=str(tmp_path / "copy")
+    )
+    pd.testing.assert_frame_equal(pd.read_parquet(copy), ROWS)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -190,6 +200,11 @@ def test_artifacts_are_files_folders_tables_figures_and_json(model, tracked, tmp
         ({"artifacts": ["nowhere.txt"]}, "does not exist"),
         ({"artifacts": {"../up.json": {}}}, "not a name inside the run"),
         ({"metric_thresholds": {"joy": 1}}, "is not known"),
+        ({"keep_training_rows": True}, "give them as training_frame"),
+        (
+            {"keep_training_rows": True, "training_frame": pd.DataFrame({"a": [1, "x"]})},
+            "cannot be kept as Parquet.*keep_training_rows=False",
+        ),
     ],
 )
 def test_a_call_that_makes_no_sense_logs_nothing(model, tracked, options, says):

@@ -50,6 +50,9 @@ def test_a_run_a_version_and_the_rows_it_was_judged_by(sqlite_store, tmp_path):
 
     folder = artifacts(result.run_id, tmp_path)
     kept = pd.read_parquet(f"{folder}/validation/validation.parquet")
+    learnt = pd.read_parquet(f"{folder}/training/training.parquet")
+    pd.testing.assert_frame_equal(learnt, result.train_frame, check_dtype=False)
+    assert sorted([*learnt.index, *kept.index]) == list(range(400)), "the index says which rows they are"
     inputs = {i.dataset.name: i.dataset.digest for i in run.inputs.dataset_inputs}
     assert set(inputs) == {"made_up-training", "made_up-validation"}
     assert inputs["made_up-validation"] == frame_digest(result.validation_frame)
@@ -75,6 +78,15 @@ def test_rows_that_the_model_has_seen_are_not_kept_as_validation(sqlite_store, t
     run = sqlite_store.client.get_run(result.run_id)
     assert run.data.params["validation_method"] == "out_of_fold"
     assert [i.dataset.name for i in run.inputs.dataset_inputs] == ["training"]
+
+
+def test_no_training_rows_are_kept_where_the_caller_says_so(sqlite_store, tmp_path):
+    result = train_lead_scoring_model(FOUR_ROWS, enable_mlflow=True, keep_training_rows=False)
+    artifacts(result.run_id, tmp_path)
+    assert not (tmp_path / "run" / "training").exists()
+    assert (tmp_path / "run" / "plots").exists()
+    run = sqlite_store.client.get_run(result.run_id)
+    assert [i.dataset.name for i in run.inputs.dataset_inputs] == ["training"], "their digest stays"
 
 
 def test_the_experiment_that_was_chosen_is_kept(sqlite_store):

@@ -77,6 +77,14 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="Also writes metrics, row counts and parameters there, as JSON."),
     ] = None,
+    training_rows: Annotated[
+        bool,
+        typer.Option(
+            "--training-rows/--no-training-rows",
+            help="Keeps the leads learnt from with the run, personal data and all, for gates that need them: "
+            "overlap, leakage, drift.",
+        ),
+    ] = True,
     encoding: Annotated[str, typer.Option(help="Of a CSV file; cp1252 for many from Excel.")] = "utf-8",
     plugins: PluginsOption = None,
     registry_uri: RegistryUriOption = None,
@@ -85,7 +93,8 @@ def train(
 ) -> int:
     """Train a lead scoring model and register it.
 
-    The separator of a CSV file is found out. Plots and the validation leads are kept with the run.
+    The separator of a CSV file is found out. Plots, the validation leads and the leads learnt from
+    are kept with the run.
 
     Exits 0 where the model was registered, 1 where it misses a threshold: then it is logged, and not
     registered.
@@ -123,7 +132,7 @@ def train(
             feature_columns=feature or None, validation_size=validation_size, random_state=seed,
             metrics_path=metrics_path, estimator=estimator, run_name=run_name, tags=tags,
             dataset_name=source.stem,
-            dataset_source=str(source), manager=manager,
+            dataset_source=str(source), keep_training_rows=training_rows, manager=manager,
         )  # fmt: skip
     _show(result, as_json)
     return 0

@@ -12,6 +12,9 @@ from typing import Any
 
 from hotpass.errors import CallError
 
+#: Where a run keeps the rows that its model learnt from, if it does.
+TRAINING_ROWS = "training/training.parquet"
+
 
 @contextlib.contextmanager
 def staged(
@@ -54,9 +57,22 @@ def _write(folder: Path, name: str, value: Any) -> None:
     elif hasattr(value, "savefig"):
         value.savefig(target)
     elif hasattr(value, "to_parquet"):
-        value.to_parquet(target)
+        _write_table(target, name, value)
     else:
         try:
             target.write_text(json.dumps(value, indent=2, ensure_ascii=False, default=str), encoding="utf-8")
         except (TypeError, ValueError) as error:
             raise CallError(f"artifacts: {name} holds nothing that can be kept: {error}") from error
+
+
+def _write_table(target: Path, name: str, frame: Any) -> None:
+    """With the frame's index: it says which rows of the whole these are."""
+    try:
+        frame.to_parquet(target)
+    except (ValueError, TypeError, NotImplementedError) as error:  # Arrow's own errors are all of these
+        remedy = " Or leave them out: keep_training_rows=False." if name == TRAINING_ROWS else ""
+        raise CallError(
+            f"artifacts: {name} cannot be kept as Parquet: {'; '.join(map(str, error.args))}. Give "
+            "each column "
+            f"values of one kind, and a name that is text.{remedy}"
+        ) from error

@@ -16,7 +16,7 @@ from hotpass.decimals import is_finite
 from hotpass.errors import CallError, RegistryError, TrainingRejected, mask
 from hotpass.ml import lineage
 from hotpass.ml.registration import check_name, register
-from hotpass.ml.run_artifacts import staged
+from hotpass.ml.run_artifacts import TRAINING_ROWS, staged
 from hotpass.ml.serialization import SERIALIZATION_TAG, Format, choose_format
 from hotpass.ml.thresholds import missed, read_thresholds
 from hotpass.registry.calls import call, require_mlflow
@@ -84,6 +84,7 @@ def log_run(
     run_name: str | None = None,
     tags: Mapping[str, Any] | None = None,
     training_frame: pd.DataFrame | None = None,
+    keep_training_rows: bool = False,
     validation_frame: pd.DataFrame | None = None,
     target_column: str | None = None,
     dataset_name: str | None = None,
@@ -100,8 +101,12 @@ def log_run(
     `artifacts` are paths of files and folders, or a mapping from the name in the run to a path, a matplotlib
     figure, a data frame (kept as Parquet), or anything that JSON holds. `training_frame` and
     `validation_frame` are logged as data sets, named `training` and `validation` after `dataset_name`, with a
-    digest of all rows; metrics count as measured on the validation frame where there is one. `tags` go to the
-    run and to the version. `metric_thresholds` are least values (most values for losses), or `{"at_least": …,
+    digest of all rows; metrics count as measured on the validation frame where there is one.
+    With `keep_training_rows` the rows of `training_frame` themselves become the artifact
+    `training/training.parquet`, which gates need to see that a model is judged on rows that it has not learnt
+    from, and that the data has not drifted. What is personal in them then lies with the run, for all who may
+    read it and until the run is deleted, so this is for the caller to say. `tags` go to the run and to the
+    version. `metric_thresholds` are least values (most values for losses), or `{"at_least": …,
     "at_most": …}`.
 
     The signature, unless `signature` gives one (False: none), is inferred from `input_example`, with integers
@@ -120,11 +125,16 @@ def log_run(
     run_tags = {**_as_tags("metadata", metadata), **_as_tags("tags", tags)}
     stored_as = choose_format(model, trusted_types, allow_cloudpickle=allow_cloudpickle)
     reasons = missed(numbers, limits)
+    own: dict[str, Any] = {"metadata.json": metadata} if metadata else {}
+    if keep_training_rows:
+        if training_frame is None:
+            raise CallError("keep_training_rows needs the rows: give them as training_frame.")
+        own[TRAINING_ROWS] = training_frame
 
     # Log into a run of its own, even where the caller has one open.
     nested = mlflow.active_run() is not None
     with (
-        staged({"metadata.json": metadata} if metadata else {}, artifacts) as files,
+        staged(own, artifacts) as files,
         call("create the run", mlflow.start_run, run_name=run_name, nested=nested) as run,
         _as_registry_error(run),
         _quiet(),

@@ -44,6 +44,7 @@ def train_lead_scoring_model(
     dataset_source: str | None = None,
     trusted_types: Sequence[str] = (),
     allow_cloudpickle: bool = False,
+    keep_training_rows: bool = True,
     manager: pluggy.PluginManager | None = None,
 ) -> TrainingResult:
     """Trains a model that gives each lead its chance of being won, and measures it on other rows.
@@ -63,7 +64,10 @@ def train_lead_scoring_model(
     With `enable_mlflow` the run is logged where MLflow points (`init_mlflow()` is called if no experiment was
     chosen) and the model is registered as `mlflow_model_name` (None: not registered); `metric_thresholds`,
     `metadata`, `tags`, `dataset_name`, `dataset_source`, `trusted_types` and `allow_cloudpickle` are those of
-    `hotpass.ml.log_run`. Plots and the validation rows are kept with the run.
+    `hotpass.ml.log_run`. Plots, the validation rows and the training rows (`training/training.parquet`) are
+    kept with the run: gates judge the model again by the former, and see from the latter that it has not
+    learnt from what it is judged by. What is personal in the rows then lies with the run;
+    `keep_training_rows=False` keeps no training rows.
 
     Raises CallError for data that nothing can be learnt from; TrainingRejected, which is a RuntimeError, for
     a model that misses a threshold (logged, not registered); RegistryError.
@@ -88,6 +92,7 @@ def train_lead_scoring_model(
         result, model_name=mlflow_model_name, metric_thresholds=metric_thresholds, run_name=run_name,
         metadata=metadata, tags=tags, dataset_name=dataset_name, dataset_source=dataset_source,
         trusted_types=trusted_types, allow_cloudpickle=allow_cloudpickle,
+        keep_training_rows=keep_training_rows,
     )  # fmt: skip
 
 
@@ -122,7 +127,9 @@ def write_metrics(result: TrainingResult, path: Path) -> None:
         raise CallError(f"{path} cannot be written: {error.strerror}.") from None
 
 
-def _log(result: TrainingResult, *, metadata: Mapping[str, Any] | None, **options: Any) -> TrainingResult:
+def _log(
+    result: TrainingResult, *, metadata: Mapping[str, Any] | None, keep_training_rows: bool, **options: Any
+) -> TrainingResult:
     from hotpass.ml import init_mlflow, log_run
 
     # MLflow keeps the experiment that was chosen, by whomever, in this variable.
@@ -137,6 +144,8 @@ def _log(result: TrainingResult, *, metadata: Mapping[str, Any] | None, **option
         input_example=_example(result),
         artifacts=_artifacts(result),
         training_frame=result.train_frame,
+        # A plugin's trainer need not say what it learnt from.
+        keep_training_rows=keep_training_rows and result.train_frame is not None,
         validation_frame=result.validation_frame if result.held_out else None,
         target_column=result.target_column,
         **options,
