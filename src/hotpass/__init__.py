@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         RegistryError,
         TrainingRejected,
     )
-    from hotpass.gates import Gate, ParameterError
+    from hotpass.gates import Gate, MeasuringGate, ParameterError
     from hotpass.hookspecs import hookimpl
     from hotpass.policy.loader import load_policies
     from hotpass.stages import ModelStage
@@ -68,6 +68,7 @@ _HOMES = {
     "RegistryError": "hotpass.errors",
     "TrainingRejected": "hotpass.errors",
     "Gate": "hotpass.gates",
+    "MeasuringGate": "hotpass.gates",
     "ParameterError": "hotpass.gates",
     "hookimpl": "hotpass.hookspecs",
     "load_policies": "hotpass.policy.loader",
@@ -103,6 +104,7 @@ __all__ = [
     "GateResult",
     "HotpassError",
     "LedgerError",
+    "MeasuringGate",
     "MissingDependency",
     "ModelStage",
     "NotFound",
