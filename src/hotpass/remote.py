@@ -46,6 +46,11 @@ RETRIED = frozenset({408, 429, 502, 503, 504})
 #: Where MLflow says what it knows of a model.
 MODEL_PATH = "/api/2.0/mlflow/registered-models/get"
 
+#: Seconds for which an answer is waited for where gates are asked: one that measures reads data and asks
+#: models, and to send the request again would have it done twice.
+JUDGING_SECONDS = 3600
+_JUDGING = frozenset({"check", "promote", "rollback"})
+
 _KINDS: Mapping[str, type[HotpassError]] = {
     kind.__name__: kind for kind in (ArtifactsChanged, CallError, LedgerError, NotFound, RegistryError)
 }
@@ -175,7 +180,9 @@ class Remote:
         headers = {ACTOR_HEADER: quote(self._actor, safe="")}
         if key is not None:
             headers[KEY_HEADER] = key or uuid.uuid4().hex
-        sent = {"params": params} if params else {"json": body} if body is not None else {}
+        sent: dict[str, Any] = {"params": params} if params else {"json": body} if body is not None else {}
+        if route in _JUDGING:
+            sent["timeout"] = JUDGING_SECONDS
         answer = self._send(method, f"{PATH}/{route}", extra_headers=headers, **sent)
         return self._read(answer) if self.found else None
 
