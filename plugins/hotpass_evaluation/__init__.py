@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from hotpass.gates import Gate
 from hotpass.hookspecs import hookimpl
+from hotpass_evaluation.gates.size import Size
 
 
 @hookimpl
 def hotpass_gates() -> list[type[Gate]]:
-    return []
+    return [Size]
