@@ -272,3 +272,17 @@ def test_a_measuring_gate_that_is_not_settled_is_not_promoted(sqlite_store: Stor
     with connect(sqlite_store) as session, pytest.raises(hotpass.PromotionPending) as raised:
         session.promote(MODEL, make(sqlite_store), "Production")
     assert raised.value.decision.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_session_that_keeps_no_files_lets_them_go_after_each_decision(
+    sqlite_store: Store, folders: Path
+) -> None:
+    version = make(sqlite_store)
+    with connect(sqlite_store) as kept:
+        assert Path(evidence(kept.check(MODEL, version, "Production"))["scratch"]).is_dir()
+        session = Session(kept.registry, kept.policies, kept.manager, keep_files=False)
+        found = evidence(session.check(MODEL, version, "Production"))
+        assert found["note"] == "a note"
+        assert not Path(found["scratch"]).exists()
+        found = evidence(session.promote(MODEL, version, "Production"))
+        assert not Path(found["scratch"]).exists()

@@ -52,6 +52,7 @@ class Session:
         lease: float = LEASE,
         seal: Seal | None = None,
         policies_on_disk: bool = True,
+        keep_files: bool = True,
         remote: Remote | None = None,
         notify: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -59,7 +60,8 @@ class Session:
         With `remote` the guard there decides, if there is one.
 
         `policies_on_disk` has every promotion check that the policy files are still those that were read; a
-        guard, which reads them again by itself, needs no such check.
+        guard, which reads them again by itself, needs no such check. Without `keep_files`, what gates fetched
+        and measured goes after each decision instead of with the session.
         """
         self.registry = registry
         self.policies = policies
@@ -67,6 +69,7 @@ class Session:
         self.actor = actor if isinstance(actor, Actor) else Actor(actor or claimed_name())
         self._ledger_store = ledger_store(registry, ledger_uri)
         self._database = Database.shared_by(registry.store, self._ledger_store)
+        self._keep_files = keep_files
         self._lease = lease
         self._seal = seal
         self._remote = remote
@@ -197,7 +200,11 @@ class Session:
         decision = self._remote.decide(request, check=check) if self._remote is not None else None
         if decision is not None:
             return decision
-        return self._promoter.check(request) if check else self._promoter.promote(request)
+        try:
+            return self._promoter.check(request) if check else self._promoter.promote(request)
+        finally:
+            if not self._keep_files:
+                self._promoter.shelf.close()
 
     def approve(self, model: str, version: Version, to: str, *, reason: str, request_id: str = "") -> Entry:
         """Records that the session's actor approves of `version` of `model`, with the files it has now, going

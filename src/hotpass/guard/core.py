@@ -69,6 +69,7 @@ class Guard:
             unmatched=self.settings.unmatched,
             seal=self.seal,
             policies_on_disk=False,
+            keep_files=False,
         )
 
     @property
