@@ -19,6 +19,7 @@ import pluggy
 
 from hotpass.candidate import Candidate
 from hotpass.gates import Gate
+from hotpass.metrics import Metric
 from hotpass.verdicts import Decision, Json
 
 if TYPE_CHECKING:
@@ -41,6 +42,21 @@ def hotpass_gates() -> Iterable[type[Gate]]:  # type: ignore[empty-body]
         @hookimpl
         def hotpass_gates():
             return [MinimumRows]
+    """
+
+
+@hookspec
+def hotpass_metrics() -> Iterable[Metric]:  # type: ignore[empty-body]
+    """Contribute metrics, for the `evaluation` gate to measure beside those that it knows.
+
+    Fires in the process that measures, which has the data and no credentials, where a policy names a metric
+    that the gate does not know. Returns `hotpass.metrics.Metric`s; two plugins with a metric of the same name
+    are an error that names both. Keep the module importable without a registry, and without what only the
+    gates of the same file need.
+
+        @hookimpl
+        def hotpass_metrics():
+            return [Metric("gini", higher_is_better=True, compute=gini)]
     """
 
 

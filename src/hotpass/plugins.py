@@ -6,14 +6,10 @@ because of a broken plugin must not be read as a policy without that gate.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import importlib.util
 import inspect
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -22,8 +18,8 @@ from hotpass import hookspecs
 from hotpass.copies import called
 from hotpass.errors import PluginError
 from hotpass.gates import Gate, check_gate_class
-
-GROUP = "hotpass"
+from hotpass.modules import GROUP as GROUP
+from hotpass.modules import import_file
 
 
 def create_manager(folders: Sequence[str | Path] = (), *, entry_points: bool = True) -> pluggy.PluginManager:
@@ -136,29 +132,12 @@ def _load_folder(manager: pluggy.PluginManager, folder: Path) -> Iterable[str]:
             )
             continue
         try:
-            _register(manager, _import_file(file), name)
+            _register(manager, import_file(file), name)
         except PluginError as error:
             wrong.append(str(error))
         except (Exception, SystemExit) as error:
             wrong.append(f"plugin {called(file)} failed to load: {type(error).__name__}: {error}")
     return wrong
-
-
-def _import_file(file: Path) -> ModuleType:
-    path = file.resolve()
-    # The path is part of the module's name, so that gates of two folders never share a module.
-    name = f"hotpass_folder_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"plugin {called(file)} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling of a plugin's classes look it up there
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    return module
 
 
 def _register(manager: pluggy.PluginManager, plugin: object, name: str) -> None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from inspect import isfunction
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import typer
@@ -186,6 +187,17 @@ def test_what_a_gate_may_read_exists():
     assert len(names) > 12
     for name in (first or second for first, second in names):
         assert hasattr(who, name), name
+
+
+def test_metrics():
+    _, manager = plugin("hotpass_metrics")
+    ((metric,),) = manager.hook.hotpass_metrics()
+    target, score, weight = np.array([1.0, 0.0, 1.0]), np.array([0.9, 0.8, 0.1]), np.array([3.0, 1.0, 1.0])
+    assert metric.compute(target, score, None) == 0.5
+    assert metric.compute(target, score, weight) == 0.75
+    with pytest.raises(ValueError, match=r"above 0\.5"):
+        metric.compute(target, score * 0.1, None)
+    assert "`mean_won: {direction: higher" in section("hotpass_metrics")
 
 
 def test_veto():
