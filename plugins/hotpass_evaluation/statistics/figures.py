@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hotpass_evaluation.statistics.known import Metric
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Floats = npt.NDArray[np.float64]
-    Codes = npt.NDArray[np.int64]
+    from hotpass_evaluation.statistics.arrays import Codes, Floats
 
 
 class Undefined(Exception):

@@ -29,5 +29,5 @@ def rows_to_settle(interval: Interval, margin: float, rows: int) -> int | None:
 
 def _rounded_up(number: float) -> int:
     whole = math.ceil(number)
-    unit = 10 ** max(0, len(str(whole)) - 2)
+    unit = int(10 ** max(0, len(str(whole)) - 2))
     return -(-whole // unit) * unit
