@@ -11,6 +11,7 @@ from hotpass.candidate import Candidate
 from hotpass.gates import MeasuringGate, ParameterError
 from hotpass.verdicts import GateResult, Verdict
 from hotpass_evaluation.gates.sizes import SIZE, parse_size, size_text
+from hotpass_evaluation.gates.spans import PERCENT, parse_percent
 
 _LARGEST = 3
 
@@ -45,9 +46,7 @@ class Size(MeasuringGate):
                         "type": "object",
                         "properties": {
                             "larger_by_at_most": {
-                                "description": "The share of the champion's size.",
-                                "type": "string", "pattern": "^[0-9]+([.][0-9]+)? percent$",
-                                "examples": ["20 percent"],
+                                "description": "The share of the champion's size.", **PERCENT,
                             }
                         },
                         "required": ["larger_by_at_most"],
@@ -74,7 +73,7 @@ class Size(MeasuringGate):
                 ) from None
         compared = said.get("than_champion")
         self._percent: float | None = (
-            float(compared["larger_by_at_most"].split()[0]) if compared is not None else None
+            parse_percent(compared["larger_by_at_most"]) if compared is not None else None
         )
 
     def measure(self, candidate: Candidate, now: datetime) -> GateResult:

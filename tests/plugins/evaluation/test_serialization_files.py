@@ -33,7 +33,7 @@ class Evil:
 
 #: Imports and calls before anything is wrong with it, and then is no pickle at all.
 BROKEN_OFF = b"cos\nsystem\n(S'true'\ntR\xff\xff rest"
-SAFE = {
+SAFE: dict[str, dict[str, object]] = {
     "python_function": {"loader_module": "mlflow.sklearn", "model_path": "model.skops"},
     "sklearn": {"pickled_model": "model.skops", "serialization_format": "skops", "skops_trusted_types": None},
 }
