@@ -53,7 +53,7 @@ overrides = st.builds(
     Excuse, kind=st.just(ExcuseKind.OVERRIDE), by=texts, reason=texts, authenticated=st.booleans(),
     waiver=st.just(""), where=st.just(""), digest=st.just(""), expires=st.none(),
 )  # fmt: skip
-results = st.builds(GateResult, st.sampled_from(Verdict), texts, evidence, st.none() | moments)
+results = st.builds(GateResult, st.sampled_from(Verdict), texts, evidence, st.none() | moments, st.just(()))
 decisions = st.builds(
     Decision,
     identity=st.builds(Identity, texts, texts, numbers, numbers, texts),

@@ -13,6 +13,7 @@ from hotpass.demands import Demand
 from hotpass.engine import breach_of_contract
 from hotpass.gates import Gate
 from hotpass.policy.words import flow
+from hotpass.sources import NotAtHand
 from hotpass.testing import NOW
 from hotpass.texts import shown
 from hotpass.verdicts import GateResult, Verdict, is_json
@@ -157,6 +158,8 @@ def _judged(gate: Gate, trial: Trial, with_these: str) -> Trying[bool]:
         result = gate.evaluate(candidate, NOW)
         yield Begun(f"judges once more {whom}")
         again = gate.evaluate(trial.make(), NOW)
+    except NotAtHand:  # it measures files, and a candidate of a trial has none
+        return False
     except Exception as error:
         yield Found(
             f"raised {in_words(error)} on {whom}", _NO_EVIDENCE if isinstance(error, KeyError) else _RAISED
