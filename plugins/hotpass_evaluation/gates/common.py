@@ -43,13 +43,13 @@ DATA: dict[str, Any] = {
                 "type": "object",
                 "properties": {
                     "file": {"description": "A path from the working directory.", **_TEXT},
-                    "artifact": {"description": "A path among the artifacts of the candidate's run.", **_TEXT},
+                    "artifact": {"description": "A path among the artifacts of the run.", **_TEXT},
                     "dataset": {"description": "The name of a data set that the candidate's run logged.",
                                 **_TEXT},
                     "uri": {"description": "A URI that MLflow can read.", **_TEXT},
                     "delimiter": {
-                        "description": "What stands between two cells of a CSV file. Left out, it is told by the "
-                        "first line.",
+                        "description": "What stands between two cells of a CSV file. Left out, the "
+                        "first line tells.",
                         "type": "string", "minLength": 1, "maxLength": 1,
                     },
                 },
@@ -66,24 +66,24 @@ DATA: dict[str, Any] = {
     },
     "weight": {"description": "A column that says how much each row counts, 0 or more.", **_TEXT},
     "group": {
-        "description": "A column with what rows belong together by, such as a customer: they are drawn together.",
+        "description": "A column that says which rows belong together, such as those of a customer.",
         **_TEXT,
     },
     "overlap": {
-        "description": "What is done about rows that the candidate was trained on: `unchecked`, or how many are "
-        "tolerated. Left out, none.",
+        "description": "What is done about rows that the candidate was trained on: `unchecked`, or how many "
+        "are tolerated. Left out, none.",
         "oneOf": [
             {"enum": ["unchecked"]},
             {
                 "type": "object",
                 "properties": {
                     "at_most": {
-                        "description": "The share of the rows that may be among the training rows beyond chance.",
+                        "description": "The share of the rows that may have been trained on, beyond chance.",
                         "type": "number", "minimum": 0, "exclusiveMaximum": 1,
                     },
                     "key": {
-                        "description": "Columns that say which row it is, such as an id. Left out, rows are the "
-                        "same that are equal in every column, and natural twins are allowed for.",
+                        "description": "Columns that say which row it is, such as an id. Left out, rows are "
+                        "the same that are equal in every column, and natural twins are allowed for.",
                         "type": "array", "minItems": 1, "uniqueItems": True, "items": _TEXT,
                     },
                 },
@@ -174,7 +174,8 @@ class DataSource:
         overlap = self.overlap if models else "unchecked"
         other = candidate.champion if models and champion else None
         return {
-            "data": {"path": str(self._fetch(candidate)), "delimiter": self.delimiter, "name": self.in_words()},
+            "data": {"path": str(self._fetch(candidate)), "delimiter": self.delimiter,
+                     "name": self.in_words()},
             "target": self.target, "positive": self.positive, "weight": self.weight, "group": self.group,
             "challenger": _model(candidate, "the challenger") if models else None,
             "champion": _model(other, "the champion") if other is not None else None,
@@ -302,5 +303,6 @@ def start(task: str, job: Mapping[str, Json], candidate: Candidate) -> dict[str,
 
 def _remedy(error: WorkerFailed) -> str:
     if error.reason in ("time", "memory"):
-        return f". Raise it, for example limits: {{{error.reason}: {'30m' if error.reason == 'time' else '4GiB'}}}"
+        more = "30m" if error.reason == "time" else "4GiB"
+        return f". Raise it, for example limits: {{{error.reason}: {more}}}"
     return ""

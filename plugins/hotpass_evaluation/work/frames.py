@@ -1,0 +1,52 @@
+"""How a predictor and the measurer talk: a letter, a length, and what it says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, BinaryIO
+
+#: What is said: a JSON object, or float64 scores.
+WORDS, SCORES = b"J", b"S"
+_LONGEST = 1 << 32
+
+
+class Broken(Exception):
+    """What came is none of it."""
+
+
+def say(out: BinaryIO, kind: bytes, content: bytes | memoryview) -> None:
+    """Writes one message."""
+    head = kind + len(content).to_bytes(8, "big")
+    for part in (head, content):
+        rest = memoryview(part).cast("B")
+        while rest:
+            rest = rest[out.write(rest) :]
+
+
+def say_words(out: BinaryIO, **said: Any) -> None:
+    """Writes a JSON object."""
+    say(out, WORDS, json.dumps(said).encode())
+
+
+def hear(stream: BinaryIO) -> tuple[bytes, bytearray] | None:
+    """The next message; None at the end. Raises Broken."""
+    head = _read(stream, 9)
+    if not head:
+        return None
+    kind, size = bytes(head[:1]), int.from_bytes(head[1:], "big")
+    if kind not in (WORDS, SCORES) or len(head) < 9 or size > _LONGEST:
+        raise Broken
+    content = _read(stream, size)
+    if len(content) < size:
+        raise Broken
+    return kind, content
+
+
+def _read(stream: BinaryIO, size: int) -> bytearray:
+    content = bytearray()
+    while len(content) < size:
+        part = stream.read(min(size - len(content), 1 << 20))
+        if not part:
+            break
+        content += part
+    return content
