@@ -99,6 +99,8 @@ def test_the_story_of_the_readme(told: dict[str, str], capsys: pytest.CaptureFix
     assert roc_auc_score(original["y"], scored["score"]) > 0.80
 
 
+@pytest.mark.slow
+@pytest.mark.ci
 def test_a_leak_shows_in_a_metric_too_good_to_be_true() -> None:
     leads = pd.read_csv(LEADS, sep=";")
 

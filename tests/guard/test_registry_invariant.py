@@ -88,7 +88,8 @@ def check(lite: GuardedClient, model: str) -> None:
     assert {e.record.body["version"] for e in entries if "version" in e.record.body} <= versions
 
 
-def test_what_serves_is_what_the_ledger_says(lite: GuardedClient) -> None:
+@pytest.mark.parametrize("rounds", [10, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.ci])])
+def test_what_serves_is_what_the_ledger_says(lite: GuardedClient, rounds: int) -> None:
     for auc in (0.9, 0.1):
         make_version(lite.plain, "sources", metrics={"roc_auc": auc})
     made = [lite.plain.client.get_model_version("sources", str(number)).source for number in (1, 2)]
@@ -96,7 +97,7 @@ def test_what_serves_is_what_the_ledger_says(lite: GuardedClient) -> None:
     turn = itertools.count(1)
     moved = []
 
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=rounds, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(CALLS, min_size=5, max_size=15))
     @example([("transition_model_version_stage", "guarded_a", "1", "Production", False)])
     def holds(calls: list[tuple[Any, ...]]) -> None:
