@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hotpass.api import adopt, approve, check, connect, history, promote, rollback, withdraw
+    from hotpass.api import adopt, approve, check, connect, history, promote, report, rollback, withdraw
     from hotpass.candidate import Candidate
     from hotpass.demands import Demand
     from hotpass.errors import (
@@ -50,6 +50,7 @@ _HOMES = {
     "connect": "hotpass.api",
     "history": "hotpass.api",
     "promote": "hotpass.api",
+    "report": "hotpass.api",
     "rollback": "hotpass.api",
     "withdraw": "hotpass.api",
     "Candidate": "hotpass.candidate",
@@ -130,6 +131,7 @@ __all__ = [
     "passed",
     "pending",
     "promote",
+    "report",
     "rollback",
     "withdraw",
 ]

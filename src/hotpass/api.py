@@ -16,6 +16,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hotpass.guard.core import guard_of
@@ -23,6 +24,7 @@ from hotpass.guard.guard_settings import PREFIX, GuardSettings
 from hotpass.ledger.chain import LEASE
 from hotpass.ledger.record import Actor, Entry
 from hotpass.limits import with_time_limit
+from hotpass.pages.keeping import fresh
 from hotpass.plugins import create_manager
 from hotpass.policy.discovery import plugin_folders
 from hotpass.policy.model import PolicySet
@@ -260,6 +262,34 @@ def history(
     """Session.history, in one call."""
     with _without_policies(registry_uri, tracking_uri) as session:
         return session.history(model, version)
+
+
+def report(
+    decision: Decision | str,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    model: str | None = None,
+    registry_uri: str | None = None,
+    tracking_uri: str | None = None,
+) -> Path:
+    """Writes the report of a decision, an HTML page that needs nothing but itself; returns where.
+
+    `decision` is what `check` or `promote` returned (a refusal has it as `.decision`), or the id of a record
+    or its beginning, of `model` if that is given. `path` is the file, which is written over; by default
+    `MODEL-VERSION-ID.html` in the working directory. One that is on record is the file that was kept with it,
+    else made again. Raises NotFound, CallError, RegistryError, OSError.
+
+    denied.decision.id  # "00f15b1a…"
+    hotpass.report(denied.decision, "why.html")
+    """
+    if isinstance(decision, Decision) and not decision.id:
+        found = fresh(decision)
+    else:
+        with _without_policies(registry_uri, tracking_uri) as session:
+            found = session.report(decision, model)
+    file = Path(path) if path is not None else Path(found.file_name)
+    file.write_text(found.html, encoding="utf-8")
+    return file
 
 
 def adopt(

@@ -24,6 +24,7 @@ from hotpass.ledger.record import Actor, Entry, Kind
 from hotpass.ledger.trust import cut_off
 from hotpass.ledger.turns import Turns, clock
 from hotpass.moving import Mover
+from hotpass.pages.keeping import Reports
 from hotpass.policy.model import PolicySet
 from hotpass.rechecking import PolicyFiles, changed_since, unless_overtaken
 from hotpass.recovery import PATIENCE, settle
@@ -57,6 +58,7 @@ class Promoter:
         unmatched: Literal["builtin", "deny"] | None = None,
         policies_on_disk: bool = True,
         transactions: Transactions | None = None,
+        reports: Reports | None = None,
         notify: Callable[[str], None] = lambda text: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -70,6 +72,7 @@ class Promoter:
         self.shelf = self._judge.shelf
         self._mover = Mover(registry, actor, notify)
         self._transactions = transactions
+        self._reports = reports
         self._memory = Memory()
         self._files = PolicyFiles(policies if policies_on_disk else PolicySet())
 
@@ -205,7 +208,11 @@ class Promoter:
         )
 
         def decided(entry: Entry) -> None:
-            self._tell("hotpass_decided", replace(decision, id=entry.id))
+            made = replace(decision, id=entry.id)
+            if self._reports is not None:
+                last = chain.head  # the same record, as it ended
+                self._reports.keep(made, chain.home, last if last and last.id == entry.id else entry)
+            self._tell("hotpass_decided", made)
 
         if not moves:
             entry = chain.append_draft(draft, head)

@@ -20,6 +20,7 @@ from hotpass.ledger.home import Home, models_with_ledger
 from hotpass.ledger.record import Actor, Entry
 from hotpass.ledger.seal import Seal
 from hotpass.observing import Observation
+from hotpass.pages.keeping import Report, Reports
 from hotpass.policy.model import PolicySet
 from hotpass.promotion import Promoter
 from hotpass.registry.convert import DECISION_TAG
@@ -28,7 +29,15 @@ from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.rejudging import Rejudging, rejudge
 from hotpass.remote import Remote
 from hotpass.resolving import Request
-from hotpass.settings import Version, claimed_name, ledger_store, override_names, version_of
+from hotpass.settings import (
+    Version,
+    claimed_name,
+    keeps_reports,
+    ledger_at,
+    ledger_store,
+    override_names,
+    version_of,
+)
 from hotpass.stages import canonical, is_native
 from hotpass.transaction import Transactions
 from hotpass.verdicts import Decision, Json
@@ -68,6 +77,7 @@ class Session:
         self.manager = manager
         self.actor = actor if isinstance(actor, Actor) else Actor(actor or claimed_name())
         self._ledger_store = ledger_store(registry, ledger_uri)
+        self._reports = Reports(ledger_at(registry, ledger_uri), on=keeps_reports())
         self._database = Database.shared_by(registry.store, self._ledger_store)
         self._keep_files = keep_files
         self._lease = lease
@@ -85,6 +95,7 @@ class Session:
             unmatched=unmatched,
             policies_on_disk=policies_on_disk,
             transactions=Transactions(self._database, registry) if self._database is not None else None,
+            reports=self._reports,
             notify=notify,
         )
 
@@ -254,6 +265,18 @@ class Session:
         if version is None:
             return entries
         return [entry for entry in entries if version in _versions_of(entry)]
+
+    def report(
+        self, decision: Decision | str, model: str | None = None, *, from_record: bool = False
+    ) -> Report:
+        """The report of a decision as HTML: as it was kept with the record, else made again.
+
+        `decision` may be the id of a record, or its beginning (of `model`, if that is given). One that is not
+        on record, from `check`, is shown as it is. With `from_record` the kept file is passed over: whoever
+        can write files beside the record could have changed it. Raises NotFound, CallError, RegistryError.
+        """
+        models = [model] if model else [] if isinstance(decision, Decision) else self.ledgers()
+        return self._reports.find(decision, models, self.history, self._home, from_record=from_record)
 
     def answered(self, model: str, request_id: str) -> Entry | None:
         """The record that a request of this id came to, if there is one."""

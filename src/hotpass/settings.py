@@ -38,9 +38,15 @@ def uris(registry_uri: str | None = None, tracking_uri: str | None = None) -> tu
     )
 
 
-def ledger_store(registry: MlflowRegistry, ledger_uri: str | None) -> object:
+def ledger_at(registry: MlflowRegistry, ledger_uri: str | None) -> str:
+    """The URI of the store that keeps the ledger."""
     uri = ledger_uri or os.environ.get("HOTPASS_LEDGER_URI") or registry.uri.removeprefix("hotpass+")
-    if uri == registry.tracking_uri or uri.startswith("databricks-uc"):
+    return registry.tracking_uri if uri.startswith("databricks-uc") else uri
+
+
+def ledger_store(registry: MlflowRegistry, ledger_uri: str | None) -> object:
+    uri = ledger_at(registry, ledger_uri)
+    if uri == registry.tracking_uri:
         return registry.tracking
     try:
         check_reachable(uri)
@@ -81,6 +87,14 @@ def unmatched_rule() -> Literal["builtin", "deny"] | None:
     if value == "builtin":
         return "builtin"
     raise CallError(f"HOTPASS_UNMATCHED is {value!r}; it can be 'builtin' or 'deny'")
+
+
+def keeps_reports() -> bool:
+    """Whether the report of each decision is kept beside its record."""
+    value = os.environ.get("HOTPASS_REPORTS", "on")
+    if value not in ("on", "off"):
+        raise CallError(f"HOTPASS_REPORTS is {value!r}; it can be 'on' or 'off'")
+    return value == "on"
 
 
 def env_gate_time_limit() -> float | None:

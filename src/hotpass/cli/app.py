@@ -49,6 +49,7 @@ COMMANDS = {
     "adopt": Command("hotpass.cli.decide:adopt", "Record what an existing registry holds.", "Promote"),
     "status": Command("hotpass.cli.look:status", "Models, stages, champions and waiting candidates.", "Look"),
     "history": Command("hotpass.cli.look:history", "The decisions on a model, newest first.", "Look"),
+    "report": Command("hotpass.cli.report:report", "Write a decision as a page to read.", "Look"),
     "audit": Command("hotpass.cli.look:audit", "Prove that the ledger is unchanged.", "Look", is_group=True),
     "scan": Command("hotpass.cli.scan:scan", "Find what is unlike the record or would fail today.", "Look"),
     "train": Command("hotpass.cli.train:train", "Train a lead scoring model and register it.", "Models"),

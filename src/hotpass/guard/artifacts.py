@@ -20,6 +20,7 @@ from hotpass.guard.evidence import Observations, refused
 from hotpass.guard.frozen_files import FrozenFiles
 from hotpass.guard.places import join
 from hotpass.guard.refusals import refusal, told_to_mlflow
+from hotpass.registry.kept_files import written_by_hotpass
 
 if TYPE_CHECKING:
     from hotpass.guard.core import Guard
@@ -77,7 +78,7 @@ class ArtifactRules:
         with told_to_mlflow():
             ledger = self._files.ledger_at(uri, workspace=workspace)
             version = self._files.behind(uri, deletes=call == "delete_artifacts", workspace=workspace)
-        if ledger is not None:
+        if ledger is not None and not written_by_hotpass():
             raise refusal(f"no files may be written to experiment {ledger}", [
                 "it is the ledger, which Hotpass alone writes"
             ])  # fmt: skip

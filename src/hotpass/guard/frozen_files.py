@@ -42,7 +42,8 @@ class FrozenFiles:
     def ledger_at(self, uri: str, *, workspace: str = "default") -> str | None:
         """The experiment of the ledger whose files would be at `uri` or below; None where there is none.
 
-        Its records have no files. One that a client lays beside a record would look like a part of it.
+        Its records have no files but their reports. One that a client lays beside a record would look like a
+        part of it.
         """
         from mlflow.store.tracking.dbmodels.models import SqlExperiment as Experiment
         from sqlalchemy import or_, select

@@ -43,6 +43,7 @@ class Home:
         self.model = model
         self._experiment: str | None = None
         self._genesis: str | None = None
+        self._files = ""
 
     @property
     def name(self) -> str:
@@ -62,6 +63,7 @@ class Home:
                 f"experiment {self.name!r} has no tag {TAG_GENESIS}: it is not a ledger, or was tampered with"
             )
         self._experiment, self._genesis = found.experiment_id, genesis
+        self._files = found.artifact_location
         return True
 
     @property
@@ -75,6 +77,13 @@ class Home:
         if self._genesis is None:
             raise LedgerError(f"there is no ledger for {self.model} yet")
         return self._genesis
+
+    def files_of(self, run_id: str) -> str:
+        """Where a record's files are. MLflow gives every run of an experiment its place like this."""
+        from mlflow.utils.uri import append_to_uri_path
+
+        self.find()
+        return str(append_to_uri_path(self._files, run_id, "artifacts"))
 
     def create(self) -> None:
         """Makes the chain, or finds the one that somebody else made at the same time."""

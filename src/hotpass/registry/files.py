@@ -30,7 +30,7 @@ class VersionFiles:
 
         self._name = name
         try:
-            self._repository: Any = get_artifact_repository(
+            self.repository: Any = get_artifact_repository(
                 _as_served(source, tracking_uri), tracking_uri=tracking_uri, registry_uri=registry_uri
             )
         except Exception as error:
@@ -44,19 +44,20 @@ class VersionFiles:
     @property
     def are_local(self) -> bool:
         """Whether they are on this machine."""
-        return self._folder is not None
+        return self.folder is not None
 
     @property
-    def _folder(self) -> Path | None:
+    def folder(self) -> Path | None:
+        """Where they are on this machine; None where they are elsewhere."""
         from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-        if isinstance(self._repository, LocalArtifactRepository):
-            return Path(self._repository.artifact_dir)
+        if isinstance(self.repository, LocalArtifactRepository):
+            return Path(self.repository.artifact_dir)
         return None
 
     def digest(self) -> str:
         """SHA-256 over the sorted pairs of path and file hash."""
-        folder = self._folder
+        folder = self.folder
         if folder is not None:
             return self._digest_of(folder)
         with tempfile.TemporaryDirectory(prefix="hotpass-") as copy:
@@ -66,7 +67,7 @@ class VersionFiles:
         try:
             return digest_of_folder(folder)
         except (OSError, ValueError):
-            place = f" at {self._folder}; was that moved?" if self._folder else ""
+            place = f" at {self.folder}; was that moved?" if self.folder else ""
             raise FilesMissing(
                 f"{self._name} has no files that can be read, so no decision can be bound to them{place}"
             ) from None
@@ -75,13 +76,13 @@ class VersionFiles:
         """A copy below `to`."""
         with _no_progress_bars():
             try:
-                copy = Path(self._repository.download_artifacts("", dst_path=str(to)))
+                copy = Path(self.repository.download_artifacts("", dst_path=str(to)))
             except Exception as error:
                 raise (FilesMissing if _is_absent(error) else RegistryError)(
                     f"cannot download the files of {self._name}: {masked(str(error))}"
                 ) from None
         if not any(copy.iterdir()):
-            place = f" at {self._folder}; was that moved?" if self._folder else ""
+            place = f" at {self.folder}; was that moved?" if self.folder else ""
             raise FilesMissing(f"{self._name} has no files{place}")
         return copy
 
@@ -91,7 +92,7 @@ class VersionFiles:
         """
         with _no_progress_bars():
             try:
-                copy = Path(self._repository.download_artifacts(path, dst_path=str(to)))
+                copy = Path(self.repository.download_artifacts(path, dst_path=str(to)))
             except Exception as error:
                 raise (FilesMissing if _is_absent(error) else RegistryError)(
                     f"cannot download {path} of {self._name}: {masked(str(error))}"
@@ -106,7 +107,7 @@ class VersionFiles:
             target = Path(folder) / "MLmodel"
             try:
                 # Not download_artifacts(): that lists the folder first, a request of its own.
-                self._repository._download_file("MLmodel", str(target))
+                self.repository._download_file("MLmodel", str(target))
                 if target.stat().st_size > _MLMODEL_LIMIT:
                     raise RegistryError(f"the MLmodel file of {self._name} is too large")
                 return convert.model_file(target.read_text(encoding="utf-8"))
