@@ -182,5 +182,5 @@ def _texts(column: pa.Array) -> np.ndarray:
     coded = column.dictionary_encode()
     words = np.array([*(coded.dictionary.to_pylist()), ""], dtype=object)
     indices = coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
-    hashes: np.ndarray = pd.util.hash_array(words, categorize=False)
-    return hashes[indices]
+    hashes: np.ndarray = pd.util.hash_array(words, categorize=False)[indices]
+    return hashes

@@ -117,8 +117,11 @@ def load(asked: dict[str, Any]) -> Model:
     sklearn = flavors.get("sklearn")
     safe = isinstance(sklearn, dict) and sklearn.get("serialization_format") == "skops"
     if not safe and not asked["unpickle"]:
-        how = f"with {sklearn.get('serialization_format', 'pickle')}" if isinstance(sklearn, dict) else (
-            "as " + (", ".join(sorted(set(flavors) - {"python_function"})) or "a Python function"))  # fmt: skip
+        kinds = ", ".join(sorted(set(flavors) - {"python_function"})) or "a Python function"
+        if isinstance(sklearn, dict):
+            how = f"with {sklearn.get('serialization_format', 'pickle')}"
+        else:
+            how = f"as {kinds}, which is no scikit-learn model in MLflow's safe format"
         raise Unusable(
             f"{name} is stored {how}, so that loading it may run whatever its files say. It was not loaded. "
             "Train it again (the default format, skops, is safe), or, if you trust whoever registers "

@@ -32,6 +32,7 @@ _READ = 1 << 20
 _PARQUET = (".parquet", ".pq")
 _CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 _MOST_NAMED = 30
+_NOT_UTF8 = "is not UTF-8 text. Save it as UTF-8: iconv -f cp1252 -t utf-8 OLD.csv > NEW.csv"
 _WRONG_VALUE = re.compile(
     r"CSV column #(?P<column>\d+): (?:Row #(?P<row>\d+): )?.*invalid value '(?P<value>.*)'", re.DOTALL
 )
@@ -188,7 +189,7 @@ class Table:
         return f"{self.name} cannot be read as CSV: {shown(error)}"
 
     def _not_utf8(self, where: str) -> str:
-        return f"{self.name}{where} is not UTF-8 text. Save it as UTF-8: iconv -f cp1252 -t utf-8 OLD.csv > NEW.csv"
+        return f"{self.name}{where} {_NOT_UTF8}"
 
     @staticmethod
     @contextmanager
