@@ -72,3 +72,21 @@ def by_spread(value: float, error: float, alpha: float, freedom: float, within: 
     """Student's t about `value` with the standard `error`; normal where `freedom` is infinite."""
     reach = float(stats.t.ppf(1 - alpha, max(freedom, 1))) * error
     return within.holds(value - reach, value + reach)
+
+
+def on_logit(value: float, error: float, alpha: float, freedom: float, within: Range) -> tuple[float, float]:
+    """Student's t on the logit scale of a value between the ends of its range, which the bounds then stay
+    within: for AUC M. S. Pepe (2003), The Statistical Evaluation of Medical Tests, section 5.2.4; for average
+    precision K. Boyd, K. H. Eng & C. D. Page (2013), ECML PKDD, 451-466.
+    """
+    part = (value - within.floor) / within.width
+    reach = float(stats.t.ppf(1 - alpha, max(freedom, 1))) * error / within.width / (part * (1 - part))
+    middle = math.log(part / (1 - part))
+    low, high = (1 / (1 + math.exp(-max(min(middle + side, 700), -700))) for side in (-reach, reach))
+    return within.floor + low * within.width, within.floor + high * within.width
+
+
+def on_log(value: float, error: float, alpha: float, freedom: float) -> tuple[float, float]:
+    """Student's t on the log scale of a value above 0: losses are skewed to the right."""
+    reach = min(float(stats.t.ppf(1 - alpha, max(freedom, 1))) * error / value, 700)
+    return value * math.exp(-reach), value * math.exp(reach)

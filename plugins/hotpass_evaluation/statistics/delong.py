@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from hotpass_evaluation.statistics.arrays import Floats
-from hotpass_evaluation.statistics.bounds import SHARE, by_spread, unvaried
+from hotpass_evaluation.statistics.bounds import SHARE, by_spread, on_logit, unvaried
 from hotpass_evaluation.statistics.figures import Interval, Undefined
 
 
@@ -53,16 +53,12 @@ def _error(positives: Floats, negatives: Floats) -> float:
 
 
 def area(placed: Placements, alpha: float) -> Interval:
-    """Bounds on the logit scale, which stay within (0, 1) and hold better near its ends than those on the
-    plain one: M. S. Pepe (2003), The Statistical Evaluation of Medical Tests, section 5.2.4.
-    """
+    """Bounds on the logit scale, which hold better near its ends than those on the plain one."""
     error = _error(placed.positives, placed.negatives)
     fewer = min(len(placed.positives), len(placed.negatives))
     if error == 0 or placed.area in (0.0, 1.0):
         return Interval(placed.area, *unvaried(placed.area, alpha, fewer, SHARE), "exact, of a constant")
-    reach = float(stats.norm.ppf(1 - alpha)) * error / (placed.area * (1 - placed.area))
-    middle = math.log(placed.area / (1 - placed.area))
-    low, high = (1 / (1 + math.exp(-(middle + side))) for side in (-reach, reach))
+    low, high = on_logit(placed.area, error, alpha, math.inf, SHARE)
     return Interval(placed.area, low, high, "DeLong, on the logit scale")
 
 

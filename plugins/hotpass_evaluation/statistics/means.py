@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from hotpass_evaluation.statistics.arrays import Floats
-from hotpass_evaluation.statistics.bounds import Range, by_spread, unvaried
+from hotpass_evaluation.statistics.bounds import Range, by_spread, on_log, unvaried
 from hotpass_evaluation.statistics.figures import Interval, Sample
 
 #: scikit-learn's: a probability is kept so far from 0 and 1.
@@ -65,6 +65,9 @@ def interval(found: Mean, alpha: float, within: Range, sign: int = 1) -> Interva
     if found.error == 0:
         low, high = unvaried(value, alpha, found.units, within)
         return Interval(value, low, high, "exact, of a constant")
+    if within.floor == 0 and value > 0:
+        low, high = within.holds(*on_log(value, found.error, alpha, found.differing - 1))
+        return Interval(value, low, high, f"Student's t over {found.of}, on the log scale")
     low, high = by_spread(value, found.error, alpha, found.differing - 1, within)
     return Interval(value, low, high, f"Student's t over {found.of}")
 

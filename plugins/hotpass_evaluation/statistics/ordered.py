@@ -11,7 +11,7 @@ from hotpass_evaluation.statistics.figures import Measured, Undefined
 from hotpass_evaluation.statistics.known import Metric
 from hotpass_evaluation.statistics.ranked_bootstrap import Resampled, bootstrap
 from hotpass_evaluation.statistics.ranks import inside_top
-from hotpass_evaluation.statistics.rows import SAME, Rows
+from hotpass_evaluation.statistics.rows import SAME, Rows, Scale
 
 NAMES = ("roc_auc", "average_precision", "lift", "capture")
 
@@ -59,15 +59,18 @@ def _area(rows: Rows, metric: Metric, alpha: float) -> Measured:
 
 def _drawn(rows: Rows, metric: Metric, alpha: float, models: list[Resampled]) -> Measured:
     within = Range(0.0, 100 / metric.parameters["top"]) if metric.name == "lift" else SHARE
-    intervals = [rows.bounded(*model, alpha, rows.fewer, within) for model in models]
+    intervals = [rows.bounded(*model, alpha, rows.fewer, within, scale="logit") for model in models]
     if len(models) == 1:
         return rows.judged(metric, intervals[0], resamples=rows.resamples)
     if rows.alike:
         gain = SAME
     else:
         value = models[0].value - models[1].value
+        scale: Scale = "plain" if "top" in metric.parameters else "percentiles"
         lead = models[0].resampled - models[1].resampled
-        gain = rows.bounded(value, lead, alpha, _differing(rows, metric), within.gain(), gain=True)
+        gain = rows.bounded(
+            value, lead, alpha, _differing(rows, metric), within.gain(), scale=scale, gain=True
+        )
     return rows.judged(metric, intervals[0], intervals[1], gain, resamples=rows.resamples)
 
 
