@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from hotpass.gates import Gate
 from hotpass.hookspecs import hookimpl
+from hotpass_evaluation.gates.evaluation import Evaluation
+from hotpass_evaluation.gates.drift import Drift
 from hotpass_evaluation.gates.serialization import Serialization
 from hotpass_evaluation.gates.size import Size
 
 
 @hookimpl
 def hotpass_gates() -> list[type[Gate]]:
-    return [Size, Serialization]
+    return [Evaluation, Size, Serialization, Drift]

@@ -19,14 +19,16 @@ def cuts(values: Floats, bins: int) -> Floats:
     """
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= bins:
-        return distinct[1:]
+        return np.asarray(distinct[1:], dtype=float)
     heavy = distinct[counts >= len(values) / bins]
     light = values[~np.isin(values, heavy)]
     between = max(1, bins - len(heavy))
-    inner = np.quantile(light, np.linspace(0, 1, between + 1)[1:-1]) if len(light) and between > 1 else []
-    found = np.unique(np.concatenate([heavy, np.nextafter(heavy, np.inf), inner]))
-    # What lies below all values, or above, would begin a bin that is always empty.
-    return found[(found > distinct[0]) & (found <= distinct[-1])]
+    begins = [heavy, np.nextafter(heavy, np.inf)]
+    if len(light) and between > 1:
+        begins.append(np.quantile(light, np.linspace(0, 1, between + 1)[1:-1]))
+    # Each begins with a value that there is, so that none is empty.
+    places = np.unique(np.searchsorted(distinct, np.concatenate(begins)))
+    return np.asarray(distinct[places[(places > 0) & (places < len(distinct))]], dtype=float)
 
 
 def codes(values: Floats, begins: Floats) -> Codes:

@@ -37,17 +37,27 @@ class Shift(NamedTuple):
 
 
 def of_numbers(
-    training: Floats, recent: Floats, z: float, resamples: int = 500, seed: int = 0
+    training: Floats,
+    recent: Floats,
+    z: float,
+    resamples: int = 500,
+    seed: int = 0,
+    *,
+    missing: tuple[int, int] = (0, 0),
 ) -> dict[str, Shift]:
     """`psi`, `ks` and `wasserstein` (in standard deviations of `training`; left out where that is 0).
 
-    Both are finite, and neither is empty. Bounds lie `z` standard deviations away.
+    Values are finite; `missing` is how many rows of either have none, which are a bin of the index. Where
+    either has no values at all, there is the index alone. Bounds lie `z` standard deviations away.
     """
     from scipy import stats
 
     rng = np.random.default_rng(seed)
-    coarse = cuts(training, BINS)
-    found = {"psi": _psi(*_counts(training, recent, coarse), z, resamples, rng)}
+    before, after = _counts(training, recent, _coarse(training))
+    before, after = np.append(before, missing[0]), np.append(after, missing[1])
+    found = {"psi": _psi(before, after, z, resamples, rng)}
+    if not len(training) or not len(recent):
+        return found
     # Cut by both, or all that lies beyond the training data would look like one value.
     begins = np.union1d(cuts(training, FINE), cuts(recent, FINE))
     before, after = _counts(training, recent, begins)
@@ -58,7 +68,7 @@ def of_numbers(
     before, after = before[total > 0], after[total > 0]
 
     def largest_gap(p: Floats, q: Floats) -> Floats:
-        return np.abs(np.cumsum(q - p, axis=-1)).max(axis=-1)
+        return np.asarray(np.abs(np.cumsum(q - p, axis=-1)).max(axis=-1))
 
     with np.errstate(divide="ignore"):  # in its p-value for a single row, which is not asked for
         gap = float(stats.ks_2samp(training, recent, method="asymp").statistic)
@@ -85,13 +95,15 @@ def of_categories(
     resamples: int = 500,
     seed: int = 0,
     *,
+    missing: tuple[int, int] = (0, 0),
     least_share: float = 0.005,
     most: int = 50,
 ) -> tuple[dict[str, Shift], dict[str, int]]:
     """`psi`, `total_variation` and `new_categories` (the share of recent rows with one that training has
     not), and the new ones with their rows, most frequent first.
 
-    Counts of rows by category; neither is empty. Categories that few training rows have (`least_share`),
+    Counts of rows by category, and of those without one (`missing`), which count as a category too; neither
+    is all empty. Categories that few training rows have (`least_share`),
     those beyond the `most` frequent, and new ones are counted together.
     """
     rng = np.random.default_rng(seed)
@@ -106,11 +118,11 @@ def of_categories(
     before = np.array([*(training[name] for name in kept), 0])
     after = np.array([*(recent.get(name, 0) for name in kept), 0])
     before[-1], after[-1] = n - before.sum(), m - after.sum()
-    if not before[-1] and not after[-1]:
-        before, after = before[:-1], after[:-1]
+    before, after = np.append(before, missing[0]), np.append(after, missing[1])
+    n, m = n + missing[0], m + missing[1]
 
     def half(p: Floats, q: Floats) -> Floats:
-        return np.abs(q - p).sum(axis=-1) / 2
+        return np.asarray(np.abs(q - p).sum(axis=-1) / 2)
 
     raw = float(half(before / n, after / m))
     return {
@@ -139,6 +151,19 @@ def share_shift(before: int, rows_before: int, after: int, rows_after: int, z: f
 # --- what they share ----------------------------------------------------------------------------------------
 
 
+def _coarse(training: Floats) -> Floats:
+    """Bins for the index: where they begin. Beyond an end where many are (a flag that was always 0) is a bin
+    of its own.
+    """
+    if not len(training):
+        return training
+    begins, least, greatest = cuts(training, BINS), training.min(), training.max()
+    many = len(training) / BINS
+    below = [least] if (training == least).sum() >= many else []
+    above = [np.nextafter(greatest, np.inf)] if (training == greatest).sum() >= many else []
+    return np.concatenate([below, begins, above])
+
+
 def _counts(training: Floats, recent: Floats, begins: Floats) -> tuple[Floats, Floats]:
     bins = len(begins) + 1
     return (
@@ -148,12 +173,14 @@ def _counts(training: Floats, recent: Floats, begins: Floats) -> tuple[Floats, F
 
 
 def _psi(before: Floats, after: Floats, z: float, resamples: int, rng: np.random.Generator) -> Shift:
+    filled = before + after > 0
+    before, after = before[filled], after[filled]
     n, m, bins = before.sum(), after.sum(), len(before)
 
     def index(p: Floats, q: Floats) -> Floats:
         # Half a row in each bin, or an empty one would make it infinite.
         p, q = (p * n + 0.5) / (n + bins / 2), (q * m + 0.5) / (m + bins / 2)
-        return ((q - p) * np.log(q / p)).sum(axis=-1)
+        return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1))
 
     return _corrected(float(index(before / n, after / m)), index, before, after, z, resamples, rng)
 

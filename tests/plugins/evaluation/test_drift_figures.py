@@ -40,6 +40,12 @@ def test_a_value_that_many_have_has_a_bin_of_its_own() -> None:
     assert of_numbers(values, moved, LEVEL)["psi"].low > 0.05, "a fifth of the rows changed"
 
 
+@pytest.mark.parametrize("other", [-5.0, 5.0])
+def test_what_was_always_the_same_and_is_no_more(other: float) -> None:
+    recent = np.where(np.arange(500) < 250, other, 0.0)
+    assert of_numbers(np.zeros(5000), recent, LEVEL)["psi"].low > 1
+
+
 @given(NUMBERS, NUMBERS, st.integers(0, 5))
 def test_figures_are_never_negative_and_lie_within_their_bounds(
     training: np.ndarray, recent: np.ndarray, seed: int
