@@ -33,7 +33,7 @@ def main() -> None:
     if not stream.readline():
         return
     try:
-        model = load(asked)
+        model = load(asked, Path.cwd())
         say_words(out, kind=model.kind, columns=model.columns)
         with pa.ipc.open_stream(stream) as reader:
             for batch in reader:
@@ -43,13 +43,13 @@ def main() -> None:
         say_words(out, unusable=str(error))
 
 
-def private_copy(asked: dict[str, Any]) -> Path:
-    """The model's files in this process's own folder. Raises Unusable where they are not those that were
-    judged.
+def private_copy(asked: dict[str, Any], place: Path) -> Path:
+    """The model's files in a folder of this process's own, in `place`. Raises Unusable where they are not
+    those that were judged.
     """
     from hotpass.artifacts import digest_of_folder
 
-    copy = Path.cwd() / "model"
+    copy = place / "model"
     shutil.copytree(asked["files"], copy)
     found = digest_of_folder(copy)
     if found != asked["digest"]:
@@ -98,13 +98,13 @@ class Model(NamedTuple):
         return np.ascontiguousarray(values)
 
 
-def load(asked: dict[str, Any]) -> Model:
-    """The model that the job names: `files`, `digest`, `name`, `positive`, `unpickle`. Raises Unusable,
-    CallError and RegistryError.
+def load(asked: dict[str, Any], place: Path) -> Model:
+    """The model that the job names: `files`, `digest`, `name`, `positive`, `unpickle`. Its files are copied to
+    `place` first. Raises Unusable, CallError and RegistryError.
     """
     import yaml
 
-    folder, name = private_copy(asked), asked["name"]
+    folder, name = private_copy(asked, place), asked["name"]
     try:
         said = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
         flavors, signature = dict(said["flavors"]), said.get("signature") or {}
