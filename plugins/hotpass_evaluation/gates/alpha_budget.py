@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from hotpass.candidate import PastDecision
 from hotpass.gates import ParameterError
 from hotpass.verdicts import Identity, Json
+from hotpass_evaluation.gates.words import percent
 
 #: The key of the evidence under which a look is on record.
 EVIDENCE = "alpha_budget"
@@ -157,3 +158,13 @@ def look_evidence(
         "spent_before": budget.spent_before(look.number), "total": budget.total,
         "challengers": budget.challengers, "since": reign.since, "files": files, "data": data,
     }  # fmt: skip
+
+
+def look_words(look: Look, total: float) -> str:
+    """The look, for people."""
+    if not look.alpha:
+        return f"The budget of this champion's reign, {percent(total)}, is spent: it is look {look.number}"
+    return (
+        f"It is look {look.number} in this champion's reign{', as before' if look.again else ''}, and may "
+        f"err with {percent(look.alpha)} of {percent(total)}"
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from hotpass.decimals import as_read, at_least, at_most, is_finite, number_text
 from hotpass.spoken import metric_words
-from hotpass.verdicts import Verdict
+from hotpass.verdicts import Json, Verdict
 from hotpass_evaluation.gates.words import counted, decimals_for, percent, rounded
 from hotpass_evaluation.statistics.figures import Interval
 from hotpass_evaluation.statistics.settle import rows_to_settle
@@ -95,6 +96,46 @@ def in_words(requirement: Requirement, interval: Interval, rows: int) -> str:
     return f"{said}: not settled by these {counted(rows, 'row')}; {more}"
 
 
+class Finding(NamedTuple):
+    """What came of one requirement. `interval` is None where there is nothing to hold against the margin, and
+    `found` is the measurement as it goes on record.
+    """
+
+    requirement: Requirement
+    verdict: Verdict
+    message: str
+    interval: Interval | None = None
+    found: Mapping[str, Any] = {}
+
+    @classmethod
+    def of(
+        cls, requirement: Requirement, interval: Interval, found: Mapping[str, Any], *, spent: bool = False
+    ) -> Finding:
+        """With `spent`, nothing that compares with the champion may pass any more."""
+        verdict = settle(requirement, interval)
+        if spent and requirement.relative and verdict is Verdict.PASSED:
+            verdict = Verdict.INCONCLUSIVE
+        return cls(requirement, verdict, in_words(requirement, interval, found["rows"]), interval, found)
+
+    @property
+    def confidence(self) -> float:
+        """The confidence that each bound was measured with."""
+        return float(self.found.get("confidence", self.requirement.confidence))
+
+    def as_json(self) -> dict[str, Json]:
+        """For the record."""
+        said: dict[str, Json] = {
+            "limit": self.requirement.limit, "verdict": str(self.verdict), "confidence": self.confidence,
+        }  # fmt: skip
+        if "undefined" in self.found:
+            return {**said, "undefined": self.found["undefined"]}
+        said["resamples"] = self.found["resamples"]
+        if not self.requirement.relative or self.found["gain"] is None:
+            return {**said, **self.found["challenger"]}
+        values = {role: self.found[role]["value"] for role in ("challenger", "champion")}
+        return {**said, **self.found["gain"], "p_value": self.found["p_value"], **values}
+
+
 def sentence(requirement: Requirement) -> str:
     """What it asks, for people who do not read YAML, without the data."""
     name = metric_words(requirement.metric) + _with(requirement)
@@ -131,6 +172,42 @@ def _wanted(requirement: Requirement) -> str:
     return {
         "at_least": f"at least {limit} was wanted",
         "at_most": f"at most {limit} was wanted",
-        "better_by": f"better by {limit} was wanted" if requirement.limit else "more than 0 was wanted",
+        "better_by": f"a gain of {limit} was wanted" if requirement.limit else "a gain above 0 was wanted",
         "may_lose_at_most": f"it may lose at most {limit}",
     }[requirement.kind]
+
+
+def finding_of(requirement: Requirement, found: Mapping[str, Any], *, spent: bool) -> Finding:
+    """What came of a requirement, from what the measuring process says of its metric."""
+    if "undefined" in found:
+        return Finding(
+            requirement, Verdict.FAILED, f"{requirement.metric} cannot be measured: {found['undefined']}"
+        )
+    figure = found["gain"] if requirement.relative else found["challenger"]
+    if figure is None:  # there is no champion: it is enough that it can be measured
+        return Finding(requirement, Verdict.PASSED, "", found=found)
+    low, high = figure["low"], figure["high"]
+    interval = Interval(
+        figure["value"],
+        -math.inf if low is None else low,
+        math.inf if high is None else high,
+        figure["method"],
+    )
+    return Finding.of(requirement, interval, found, spent=spent)
+
+
+#: What blocks is said first.
+_BLOCKING = (Verdict.FAILED, Verdict.INCONCLUSIVE)
+
+
+def together(findings: Sequence[Finding]) -> Verdict:
+    """Failed where one has, else inconclusive where one is, else passed."""
+    verdicts = {finding.verdict for finding in findings}
+    return next((verdict for verdict in _BLOCKING if verdict in verdicts), Verdict.PASSED)
+
+
+def said(findings: Sequence[Finding]) -> str:
+    """All of them in words; what blocks comes first."""
+    order = (*_BLOCKING, Verdict.PASSED)
+    ordered = sorted(findings, key=lambda finding: order.index(finding.verdict))
+    return "; ".join(finding.message for finding in ordered if finding.message)
