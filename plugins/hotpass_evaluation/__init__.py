@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from hotpass.gates import Gate
 from hotpass.hookspecs import hookimpl
-from hotpass_evaluation.gates.evaluation import Evaluation
 from hotpass_evaluation.gates.drift import Drift
+from hotpass_evaluation.gates.evaluation import Evaluation
+from hotpass_evaluation.gates.latency import Latency
+from hotpass_evaluation.gates.load import Load
 from hotpass_evaluation.gates.serialization import Serialization
 from hotpass_evaluation.gates.size import Size
 
 
 @hookimpl
 def hotpass_gates() -> list[type[Gate]]:
-    return [Evaluation, Size, Serialization, Drift]
+    return [Evaluation, Size, Load, Latency, Serialization, Drift]
