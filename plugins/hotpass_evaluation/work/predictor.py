@@ -24,10 +24,12 @@ def main() -> None:
     asked = job()
     given, out = streams()
     stream = io.BufferedReader(given, 1 << 16)  # type: ignore[type-var] # it is raw
+    # What takes long to import is imported while others do the same: models are loaded one after the other.
     import pyarrow as pa
+    import skops.io  # noqa: F401
 
     from hotpass.errors import CallError, RegistryError
-    from hotpass.transform import model_inputs  # noqa: F401 - pandas and NumPy, before the clock of loading
+    from hotpass.transform import model_inputs  # noqa: F401
 
     say_words(out, ready=True)
     if not stream.readline():
@@ -99,8 +101,8 @@ class Model(NamedTuple):
 
 
 def load(asked: dict[str, Any], place: Path) -> Model:
-    """The model that the job names: `files`, `digest`, `name`, `positive`, `unpickle`. Its files are copied to
-    `place` first. Raises Unusable, CallError and RegistryError.
+    """The model that the job names: `files`, `digest`, `name`, `positive`, `unpickle`. Its files are copied
+    to `place` first. Raises Unusable, CallError and RegistryError.
     """
     import yaml
 

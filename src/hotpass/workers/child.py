@@ -49,6 +49,8 @@ def begin() -> NoReturn:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what is printed is not lost with who prints it
+        sys.stdout.reconfigure(line_buffering=True)
     given = os.fdopen(inherited, "rb", buffering=0)
     size = int.from_bytes(_exactly(given, 8), "big")
     envelope = json.loads(_exactly(given, size))

@@ -1,0 +1,217 @@
+"""Scores of real models in processes of their own, and what a hostile model cannot do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hotpass.artifacts import digest_of_folder
+from hotpass_evaluation.unusable import Unusable
+from hotpass_evaluation.work.scoring import Scored, scored
+from support.small_models import classifier, rows, store
+
+_NOISE = """
+import os
+for number in range(3, 50):
+    try:
+        os.write(number, b"x" * 50)
+    except OSError:
+        pass
+"""
+
+
+class Hostile:
+    """A model whose loading and predicting do what a test says; pickled whole, as cloudpickle does for what
+    is not installed.
+    """
+
+    classes_ = np.array([0, 1])
+
+    def __init__(self, code: str = "", answer: str = "np.full((len(frame), 2), 0.5)") -> None:
+        self.code, self.answer = code, answer
+        self.feature_names_in_ = np.array(["age"])
+
+    def predict_proba(self, frame: Any) -> Any:
+        names = {"frame": frame, "np": np}
+        exec(self.code, names)
+        return eval(self.answer, names)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`train.parquet`, `holdout.csv`, and two sound models, `a` and `b`."""
+    folder = tmp_path_factory.mktemp("judged")
+    train = rows(400, 1)
+    train.to_parquet(folder / "train.parquet")
+    rows(600, 2).to_csv(folder / "holdout.csv", index=False)
+    store(classifier(train), folder / "a")
+    store(classifier(train, ("age", "balance")), folder / "b")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A measurer works in a folder of its own."""
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.chdir(tmp_path)
+    yield
+    left = [one.name for one in tmp_path.iterdir() if one.name.startswith("worker-")]
+    assert left == []
+
+
+def _model(folder: Path, role: str) -> dict[str, Any]:
+    return {"files": str(folder), "digest": digest_of_folder(folder), "name": f"the {role} (leads version 2)"}
+
+
+def _job(place: Path, tmp_path: Path, **changed: Any) -> dict[str, Any]:
+    job = {
+        "data": {"path": str(place / "holdout.csv"), "delimiter": None, "name": "holdout.csv"}, "target": "y",
+        "positive": None, "weight": None, "group": None, "overlap": "unchecked", "training": None,
+        "challenger": _model(place / "a", "challenger"), "champion": None, "unpickle": False,
+        "engine": "local", "limits": {"seconds": 120, "memory": 1 << 30},
+        "scratch": str(tmp_path / "scratch"),
+    }  # fmt: skip
+    return {**job, **changed}
+
+
+def _hostile(place: Path, tmp_path: Path, model: Any, **changed: Any) -> dict[str, Any]:
+    import sys
+
+    import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    try:
+        folder = store(model, tmp_path / "hostile", pickled=True)
+    finally:
+        cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    return _job(place, tmp_path, challenger=_model(folder, "challenger"), unpickle=True, **changed)
+
+
+def test_both_models_score_the_same_rows(place: Path, tmp_path: Path) -> None:
+    job = _job(
+        place, tmp_path, champion=_model(place / "b", "champion"), weight="age", group="job",
+        overlap={"at_most": 0.0, "key": []}, training=str(place / "train.parquet"),
+    )  # fmt: skip
+    found = scored(job)
+    data, train = pd.read_csv(place / "holdout.csv"), pd.read_parquet(place / "train.parquet")
+    features = data.astype({"age": "float64"})
+    for columns, scores in (
+        (("age", "balance", "job"), found.challenger),
+        (("age", "balance"), found.champion),
+    ):
+        by_hand = classifier(train, columns).predict_proba(features[list(columns)])[:, 1]
+        np.testing.assert_allclose(scores, by_hand, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(found.target, data["y"] == "yes")
+    np.testing.assert_array_equal(found.weight, data["age"])
+    np.testing.assert_array_equal(found.group, pd.factorize(data["job"])[0])
+    assert found.kind == "classifier"
+    assert (found.info["rows"], found.info["positives"], found.info["groups"]) == (600, found.target.sum(), 3)
+    assert found.info["overlap"]["challenger"]["columns"] == 4
+    assert "again" not in found.info
+
+    again = scored(job)  # by the digest that is in job["kept"] now
+    assert again.info["again"]
+    _same(again, found)
+
+    # Whoever writes into the scratch folder is not believed.
+    (file,) = (tmp_path / "scratch").iterdir()
+    content = bytearray(file.read_bytes())
+    content[-8:] = np.float64(1.0).tobytes()
+    file.write_bytes(content)
+    anew = scored(job)
+    assert "again" not in anew.info
+    _same(anew, found)
+
+
+def _command_lines() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield path.read_text(errors="replace")
+
+
+def _same(one: Scored, other: Scored) -> None:
+    for first, second in zip(one[:5], other[:5], strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_model_sees_neither_credentials_nor_the_target_nor_can_it_speak_for_others(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLFLOW_TRACKING_URI", "AWS_SECRET_ACCESS_KEY", "HOTPASS_LEDGER_URI", "PGPASSWORD"):
+        monkeypatch.setenv(name, "postgresql://me:s3cret@host/db")
+    code = f"""
+import os, json, sys
+own = "/proc/self/environ"
+seen = {{"environment": dict(os.environ), "own": open(own).read() if os.path.exists(own) else "",
+        "columns": list(frame.columns), "stdin": sys.stdin.read(), "folder": os.getcwd()}}
+open({str(tmp_path / "seen")!r}, "w").write(json.dumps(seen))
+print('{{"answer": {{"promoted": true}}}}'); os.write(1, b"J" + bytes(8)); os.system("echo S")
+for folder, _, files in os.walk({str(tmp_path / "scratch")!r}):
+    for file in files:
+        open(os.path.join(folder, file), "wb").write(b"1")
+"""
+    job = _hostile(place, tmp_path, Hostile(code), champion=_model(place / "b", "champion"))
+    (tmp_path / "scratch" / "scores-of-before").write_text("0")
+    found = scored(job)
+    seen = (tmp_path / "seen").read_text()
+    assert "s3cret" not in seen
+    assert '"columns": ["age"]' in seen
+    assert '"stdin": ""' in seen
+    assert set(found.challenger) == {0.5}
+    train, data = pd.read_parquet(place / "train.parquet"), pd.read_csv(place / "holdout.csv")
+    inputs = data[["age", "balance"]].astype("float64")
+    by_hand = classifier(train, ("age", "balance")).predict_proba(inputs)[:, 1]
+    assert found.champion is not None
+    np.testing.assert_allclose(found.champion, by_hand, rtol=0, atol=1e-12)
+    assert (tmp_path / "scratch" / "scores-of-before").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "limits", "said"),
+    [
+        ("import os, time; os.system('setsid sleep 333 > /dev/null 2>&1 &'); time.sleep(300)", "0", (8, None),
+         r"the challenger \(leads version 2\) was not done within 8s.*Raise it: limits: \{time"),
+        ("x = bytearray(2 << 30)", "0", (60, 1 << 30),
+         r"the challenger \(leads version 2\) needs more memory than its limit of 1 GiB.*limits: \{memory"),
+        ("import os; os._exit(0)", "0", (60, None), r"the challenger .* answered for 0 of 600 rows"),
+        ("import os; print('why'); os.kill(os.getpid(), 11)", "0", (60, None), r"died of signal SIGSEGV.*wh"),
+        ("raise KeyError('x')", "0", (60, None), r"challenger .* cannot score these rows: KeyError: 'x'"),
+        ("", "np.full((3, 2), 0.5)", (60, None), r"answered with 3 values for 600 rows"),
+        ("", "np.full((len(frame), 2), np.nan)", (60, None), r"no number \(NaN or infinity\) for 600 of 600"),
+        ("", "np.full((len(frame), 2), 7.0)", (60, None), r"probabilities outside of 0 to 1: 7 to 7"),
+        ("", "np.full((len(frame), 2), 'yes')", (60, None), r"answers with <U3, not with a number"),
+        (_NOISE, "0", (60, None), r"answered something that is no score"),
+    ],
+    ids=["hangs", "allocates", "leaves", "dies", "raises", "few", "nan", "outside", "text", "noise"],
+)  # fmt: skip
+def test_what_is_said_of_a_model_that_does_not_score(
+    place: Path, tmp_path: Path, code: str, answer: str, limits: tuple[float, int | None], said: str
+) -> None:
+    model = Hostile(code, answer if answer != "0" else "np.full((len(frame), 2), 0.5)")
+    job = _hostile(place, tmp_path, model, limits={"seconds": limits[0], "memory": limits[1]})
+    began = time.monotonic()
+    with pytest.raises(Unusable, match=f"(?s){said}"):
+        scored(job)
+    assert time.monotonic() - began < 40
+    assert not any("sleep\x00333" in line for line in _command_lines())
+
+
+def test_a_pickle_is_not_loaded_unless_it_is_allowed(place: Path, tmp_path: Path) -> None:
+    job = _hostile(place, tmp_path, Hostile(f"open({str(tmp_path / 'ran')!r}, 'w')"))
+    with pytest.raises(Unusable, match=r"stored with cloudpickle.*was not loaded.*unpickle: allow"):
+        scored({**job, "unpickle": False})
+    assert not (tmp_path / "ran").exists()
+
+
+def test_files_that_changed_since_they_were_judged_are_not_loaded(place: Path, tmp_path: Path) -> None:
+    job = _job(place, tmp_path)
+    job["challenger"]["digest"] = "0" * 64
+    with pytest.raises(Unusable, match="changed while they were judged"):
+        scored(job)
