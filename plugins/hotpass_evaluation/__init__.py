@@ -8,6 +8,7 @@ from hotpass.hookspecs import hookimpl
 from hotpass_evaluation.gates.drift import Drift
 from hotpass_evaluation.gates.evaluation import Evaluation
 from hotpass_evaluation.gates.latency import Latency
+from hotpass_evaluation.gates.leakage import Leakage
 from hotpass_evaluation.gates.load import Load
 from hotpass_evaluation.gates.serialization import Serialization
 from hotpass_evaluation.gates.size import Size
@@ -15,4 +16,4 @@ from hotpass_evaluation.gates.size import Size
 
 @hookimpl
 def hotpass_gates() -> list[type[Gate]]:
-    return [Evaluation, Size, Load, Latency, Serialization, Drift]
+    return [Evaluation, Size, Load, Latency, Serialization, Drift, Leakage]
