@@ -24,7 +24,7 @@ _MODULE = "hotpass_evaluation.work.predictor"
 #: Batches that wait to be sent, at most.
 _WAITING = 2
 _LOOK = 0.2  # seconds
-_REMEDY = {"time": ". Raise it: limits: {time: …}", "memory": ". Raise it: limits: {memory: …}"}
+REMEDY = {"time": ". Raise it: limits: {time: …}", "memory": ". Raise it: limits: {memory: …}"}
 _MOST = 4000  # characters of what a predictor says is wrong
 
 
@@ -36,12 +36,13 @@ class Predictor:
     def __init__(self, model: Mapping[str, Any], job: Mapping[str, Any], folder: Path) -> None:
         """Starts the process; it loads nothing yet. `model` is `challenger` or `champion` of the `job`."""
         self.name = str(model["name"])
-        limits = Limits(job["limits"]["seconds"], job["limits"]["memory"])
-        asked = {
+        self.limits = Limits(job["limits"]["seconds"], job["limits"]["memory"])
+        #: What is to be loaded, as `predictor.load` takes it.
+        self.asked = {
             "name": self.name, "files": model["files"], "digest": model["digest"],
             "positive": job.get("positive"), "unpickle": bool(job.get("unpickle")),
         }  # fmt: skip
-        self._worker: Worker = start(_MODULE, asked, folder=folder, limits=limits)
+        self._worker: Worker = start(_MODULE, self.asked, folder=folder, limits=self.limits)
         self._said: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._batches: queue.Queue[pa.RecordBatch | None] = queue.Queue(_WAITING)
         self._sent: list[int] = []
@@ -100,7 +101,11 @@ class Predictor:
             raise self._fault()
         found = np.concatenate(self._scores) if self._scores else np.empty(0)
         self._scores = []
-        wrong = int((~np.isfinite(found)).sum())
+        return self.checked(found)
+
+    def checked(self, found: np.ndarray) -> np.ndarray:
+        """`found`, scores of this model. Raises Unusable where they are none."""
+        rows, wrong = len(found), int((~np.isfinite(found)).sum())
         if wrong:
             raise Unusable(
                 f"{self.name} gives no number (NaN or infinity) for {wrong} of {rows} rows. Every row "
@@ -173,7 +178,7 @@ class Predictor:
         self._worker.wait()
         if self._worker.returncode:
             failure = self._worker.failure(self.name)
-            return Unusable(f"{failure}{_REMEDY.get(failure.reason, '')}")
+            return Unusable(f"{failure}{REMEDY.get(failure.reason, '')}")
         return Unusable(
             f"{self.name} answered for {sum(map(len, self._scores))} of {sum(self._sent)} "
             f"rows.{self._worker.printed()}"

@@ -18,6 +18,7 @@ from hotpass_evaluation.unusable import Unusable
 from hotpass_evaluation.work import kept, overlap
 from hotpass_evaluation.work.coding import Target, looks_like_classes
 from hotpass_evaluation.work.models import Predictor
+from hotpass_evaluation.work.spark import SparkPredictor
 from hotpass_evaluation.work.table import ROWS, Table
 
 _LIBRARIES = ("hotpass", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
@@ -103,7 +104,8 @@ def _fresh(job: dict[str, Any], table: Table) -> Scored:
     roles = [role for role in ("challenger", "champion") if job.get(role)]
     with ExitStack() as stack:
         # Both import their libraries while the rows are compared.
-        asked = {role: stack.enter_context(Predictor(job[role], job, Path.cwd())) for role in roles}
+        predictor = SparkPredictor if job.get("engine") == "spark" else Predictor
+        asked = {role: stack.enter_context(predictor(job[role], job, Path.cwd())) for role in roles}
         overlaps = overlap.checked(job, table)
         # The champion first: it is in memory before anything of the challenger's runs.
         for role in reversed(roles):
@@ -134,8 +136,10 @@ def _fresh(job: dict[str, Any], table: Table) -> Scored:
             raise Unusable(f"{table.name} has no row")
         values = target.values(rows)
         weights, groups = weight.values(), group.values()
-        scores = {role: model.scores() for role, model in asked.items()}
+        scores = {role: asked[role].scores() for role in reversed(roles)}
     info: dict[str, Any] = {"rows": rows, "overlap": overlaps, "columns": len(columns.kinds)}
+    if versions_of_spark := {model.spark for model in asked.values() if isinstance(model, SparkPredictor)}:
+        info["spark"] = ", ".join(sorted(versions_of_spark))
     if kind == "classifier":
         info["positives"] = int(values.sum())
     if groups is not None:
