@@ -215,3 +215,78 @@ def test_files_that_changed_since_they_were_judged_are_not_loaded(place: Path, t
     job["challenger"]["digest"] = "0" * 64
     with pytest.raises(Unusable, match="changed while they were judged"):
         scored(job)
+
+
+def test_regressors_and_models_that_know_no_names(place: Path, tmp_path: Path) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    data = rows(300, 3)
+    data.to_parquet(tmp_path / "data.parquet")
+    inputs = data[["age"]].astype("float64")
+    named = LinearRegression().fit(inputs, data["age"] * 2)
+    nameless = LinearRegression().fit(inputs.to_numpy(), data["age"] * 3)
+    store(named, tmp_path / "named")
+    store(nameless, tmp_path / "nameless", signature={"age": "double"})
+    changed: dict[str, Any] = {
+        "data": {"path": str(tmp_path / "data.parquet")},
+        "target": "balance",
+        "challenger": _model(tmp_path / "named", "challenger"),
+        "champion": _model(tmp_path / "nameless", "champion"),
+    }
+    with pytest.raises(Unusable, match=r"18 of 300 rows have no value in the target balance"):
+        scored(_job(place, tmp_path, **changed))
+    data.fillna({"balance": 0}).to_parquet(tmp_path / "data.parquet")
+    found = scored(_job(place, tmp_path, **changed))
+    assert found.kind == "regressor"
+    assert "positives" not in found.info
+    np.testing.assert_allclose(found.challenger, data["age"] * 2)
+    np.testing.assert_allclose(found.champion, data["age"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"target": "age"}, r"the challenger .* takes the target age as an input"),
+        ({"weight": "balance"}, r"\d+ of 600 rows have no weight of 0 or more in balance"),
+        ({"group": "balance"}, r"\d+ rows have no group in balance"),
+        ({"overlap": {"at_most": 0.0, "key": []}}, r"nobody knows which rows the challenger was trained on"),
+        (
+            {"data": {"path": "short.csv"}},
+            r"short.csv has no column for the challenger .*, which takes it: job",
+        ),
+        ({"positive": "maybe"}, r"no row has the positive value 'maybe' in y"),
+    ],
+    ids=["target", "weight", "group", "training", "columns", "positive"],
+)
+def test_what_is_said_of_data_that_does_not_do(
+    place: Path, tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    rows(50).drop(columns="job").to_csv(tmp_path / "short.csv", index=False)
+    with pytest.raises(Unusable, match=said):
+        scored(_job(place, tmp_path, **changed))
+
+
+@pytest.mark.slow
+@pytest.mark.ci
+def test_a_model_of_another_kind_is_asked_through_mlflow_where_that_is_allowed(
+    place: Path, tmp_path: Path
+) -> None:
+    import mlflow.pyfunc
+    from mlflow.models import infer_signature
+
+    class Half(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+        def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+            assert str(model_input["age"].dtype) == "int64"
+            return (model_input["age"] / 200).to_numpy()
+
+    data = rows(50)
+    signature = infer_signature(data[["age", "job"]], np.array([0.5]))
+    mlflow.pyfunc.save_model(tmp_path / "half", python_model=Half(), signature=signature, pip_requirements=[])
+    job = _job(place, tmp_path, challenger=_model(tmp_path / "half", "challenger"))
+    with pytest.raises(
+        Unusable, match=r"stored as a Python function, which is no scikit-learn model.*unpickle: allow"
+    ):
+        scored(job)
+    found = scored({**job, "unpickle": True})
+    assert found.kind == "classifier"
+    np.testing.assert_allclose(found.challenger, pd.read_csv(place / "holdout.csv")["age"] / 200)
