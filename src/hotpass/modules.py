@@ -36,9 +36,12 @@ def import_file(file: Path) -> ModuleType:
 
 
 def imported_files(hook: str) -> list[Path]:
-    """The files of plugin folders that this process has imported and that have this hook."""
-    return sorted(
+    """The files of plugin folders that this process has imported and that have this hook, as far as they are
+    still there.
+    """
+    files = (
         Path(module.__file__)
         for name, module in list(sys.modules.items())
         if name.startswith(_FOLDER) and module.__file__ and hasattr(module, hook)
     )
+    return sorted(file for file in files if file.is_file())

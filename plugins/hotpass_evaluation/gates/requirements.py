@@ -180,9 +180,8 @@ def _wanted(requirement: Requirement) -> str:
 def finding_of(requirement: Requirement, found: Mapping[str, Any], *, spent: bool) -> Finding:
     """What came of a requirement, from what the measuring process says of its metric."""
     if "undefined" in found:
-        return Finding(
-            requirement, Verdict.FAILED, f"{requirement.metric} cannot be measured: {found['undefined']}"
-        )
+        words = f"{requirement.metric} cannot be measured: {found['undefined']}"
+        return Finding(requirement, Verdict.FAILED, words, found=found)
     figure = found["gain"] if requirement.relative else found["challenger"]
     if figure is None:  # there is no champion: it is enough that it can be measured
         return Finding(requirement, Verdict.PASSED, "", found=found)
