@@ -115,7 +115,8 @@ def test_a_pending_promotion_says_when_it_passes_and_what_to_type_then(
     assert ran.code == 3
     assert re.search(
         r"Not yet: it passes by itself at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in (1d|23h 59m)\), "
-        r"if nothing else changes\. Nothing was moved\. Recorded as [0-9a-f]{8}\.\n"
+        r"if nothing else changes\. Nothing was moved\. Recorded as ([0-9a-f]{8})\.\n"
+        r"Report: hotpass report lead_scoring --decision \2\n"
         r"Then: hotpass promote lead_scoring 1 --to Production --reason 'it'\"'\"'s better'\n\Z",
         ran.out,
     ), ran.out
@@ -128,10 +129,12 @@ def test_promote_moves_records_and_points_on(hotpass: Hotpass, sqlite_store: Sto
     ran = hotpass("promote", MODEL, 1, "--to", "Staging")
 
     assert ran.code == 0
-    done, step = ran.out.splitlines()[-2:]
-    assert re.fullmatch(
-        r"Promoted: lead_scoring version 1 is in Staging now\. Recorded as [0-9a-f]{8}\.", done
+    done, page, step = ran.out.splitlines()[-3:]
+    said = re.fullmatch(
+        r"Promoted: lead_scoring version 1 is in Staging now\. Recorded as ([0-9a-f]{8})\.", done
     )
+    assert said
+    assert page == f"Report: hotpass report lead_scoring --decision {said[1]}"
     assert step == "Next: hotpass check lead_scoring 1 --to Production"
     assert stage_of(sqlite_store, 1) == "Staging"
 

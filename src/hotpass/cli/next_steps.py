@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,10 +74,15 @@ def after_check(
     session: Session, decision: Decision, given: Given, words: Sequence[str]
 ) -> tuple[str, list[str]]:
     """For a decision that was only asked for; `words` are those of the command that would carry it out."""
+    drawn = any(judgement.result.exhibits for judgement in decision.judgements)
+    identity = decision.identity
+    page = given.command("report", identity.model, str(identity.version), "--to", decision.to_stage)
+    report = [f"Report: {page}"] if drawn and not decision.rollback else []
     if decision.allowed:
         steps = [] if decision.already_there else [f"Next: {given.command(*words)}"]
-        return f"Would be allowed{_excused(decision)}. Nothing was written.", steps
-    return _refusal(session, decision, given, words, "Nothing was written.")
+        return f"Would be allowed{_excused(decision)}. Nothing was written.", [*report, *steps]
+    result, steps = _refusal(session, decision, given, words, "Nothing was written.")
+    return result, [*report, *steps]
 
 
 def after_promotion(
@@ -85,6 +90,18 @@ def after_promotion(
 ) -> tuple[str, list[str]]:
     """For a decision that is on record; `words` are those of the command that asked for it."""
     recorded = f"Recorded as {decision.id[:8]}." if decision.id else ""
+    result, steps = _what_came(session, decision, given, words, recorded)
+    if decision.id:
+        # No policy has a say in what is on record.
+        plain = replace(given, policies=None, plugins=None, policies_from=None)
+        page = plain.command("report", decision.identity.model, "--decision", decision.id[:8])
+        steps = [f"Report: {page}", *steps]
+    return result, steps
+
+
+def _what_came(
+    session: Session, decision: Decision, given: Given, words: Sequence[str], recorded: str
+) -> tuple[str, list[str]]:
     model, version = decision.identity.model, str(decision.identity.version)
     if not decision.allowed:
         # One that was overtaken after its move has moved; its message says so.
