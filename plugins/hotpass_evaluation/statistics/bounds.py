@@ -61,11 +61,11 @@ def percentiles(
 def unvaried(value: float, alpha: float, units: int, within: Range) -> tuple[float, float]:
     """Bounds of a figure that is the same however the rows are drawn.
 
-    What never happened in n draws happens in at most 1 - alpha^(1/n) of them (Clopper & Pearson 1934), and
-    can then shift the figure by no more than its whole range.
+    What never happened in n draws happens in at most 1 - alpha^(1/n) of them (Clopper & Pearson 1934,
+    Biometrika 26, 404-413), and where it happens the figure is at worst at the end of its range.
     """
-    reach = (1 - alpha ** (1 / max(units, 1))) * within.width if within.width else 0.0
-    return within.holds(value - reach, value + reach)
+    unseen = 1 - alpha ** (1 / max(units, 1))
+    return value - unseen * (value - within.floor), value + unseen * (within.ceiling - value)
 
 
 def by_spread(value: float, error: float, alpha: float, freedom: float, within: Range) -> tuple[float, float]:

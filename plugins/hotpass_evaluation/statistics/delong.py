@@ -58,8 +58,8 @@ def area(placed: Placements, alpha: float) -> Interval:
     fewer = min(len(placed.positives), len(placed.negatives))
     if error == 0 or placed.area in (0.0, 1.0):
         return Interval(placed.area, *unvaried(placed.area, alpha, fewer, SHARE), "exact, of a constant")
-    low, high = on_logit(placed.area, error, alpha, math.inf, SHARE)
-    return Interval(placed.area, low, high, "DeLong, on the logit scale")
+    low, high = on_logit(placed.area, error, alpha, fewer - 1, SHARE)
+    return Interval(placed.area, low, high, "DeLong, Student's t on the logit scale")
 
 
 def gain(challenger: Placements, champion: Placements, alpha: float) -> tuple[Interval, float | None]:
@@ -79,4 +79,4 @@ def gain(challenger: Placements, champion: Placements, alpha: float) -> tuple[In
         return Interval(0.0, low, high, "exact, of a constant"), None
     low, high = by_spread(difference, error, alpha, differing - 1, SHARE.gain())
     p_value = float(2 * stats.norm.sf(abs(difference) / error)) if error else None
-    return Interval(difference, low, high, "DeLong, paired"), p_value
+    return Interval(difference, low, high, "DeLong, paired, Student's t"), p_value

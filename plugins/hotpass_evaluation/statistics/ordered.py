@@ -40,6 +40,10 @@ def measure(rows: Rows, metrics: list[Metric], alphas: list[float]) -> list[Meas
 
 def _defined(rows: Rows, metric: Metric) -> None:
     both_classes(rows.sample.target)
+    if rows.fewer < 2:
+        raise Undefined(
+            "one of the classes is that of a single row or group, which has no spread to judge by"
+        )
     if metric.name in ("lift", "capture"):
         top, count = metric.parameters["top"], len(rows.sample.target)
         if top / 100 * count < 1:
@@ -75,16 +79,20 @@ def _drawn(rows: Rows, metric: Metric, alpha: float, models: list[Resampled]) ->
 
 
 def _differing(rows: Rows, metric: Metric) -> int:
-    """The independent rows of the smaller class; of those only the positives that one model alone has in the
-    top.
+    """The independent rows that tell the models apart: positives that one model alone has in the top; or
+    those of either class that stand elsewhere among the other, of the class where they are fewer.
     """
-    if metric.name not in ("lift", "capture") or rows.sample.champion is None:
-        return rows.fewer
-    top, sample = metric.parameters["top"] / 100, rows.sample
+    sample = rows.sample
+    assert sample.champion is not None
     won = sample.target == 1
-    ours, theirs = (
-        inside_top(scores[won], scores[~won], top) for scores in (sample.challenger, rows.sample.champion)
-    )
+    models = (sample.challenger, sample.champion)
     moved = np.zeros(len(won), dtype=bool)
-    moved[won] = ~np.isclose(ours, theirs, rtol=0, atol=1e-9)
-    return rows.independent(moved)
+    if "top" in metric.parameters:
+        top = metric.parameters["top"] / 100
+        ours, theirs = (inside_top(scores[won], scores[~won], top) for scores in models)
+        moved[won] = ~np.isclose(ours, theirs, rtol=0, atol=1e-9)
+        return rows.independent(moved)
+    first, second = (delong.placements(sample.target, scores) for scores in models)
+    moved[won] = first.positives != second.positives
+    moved[~won] = first.negatives != second.negatives
+    return min(rows.independent(moved & won), rows.independent(moved & ~won))

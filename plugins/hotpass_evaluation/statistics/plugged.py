@@ -26,8 +26,10 @@ def measure(rows: Rows, metric: Metric, alpha: float) -> Measured:
     gain = SAME
     if not rows.alike:
         sign = 1 if higher else -1
-        figures = None if found[2].figures is None else sign * found[2].figures
-        lead = Spread(sign * found[2].value, figures, found[2].error)
+        lead = found[2]._replace(
+            value=sign * found[2].value,
+            figures=None if found[2].figures is None else sign * found[2].figures,
+        )
         differing = rows.independent(sample.challenger != sample.champion)
         gain = _interval(rows, lead, alpha, differing, gain=True)
     return rows.judged(metric, challenger, champion, gain, resamples=resamples)
