@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 
 #: What is said: a JSON object, or float64 scores.
 WORDS, SCORES = b"J", b"S"
-_LONGEST = 1 << 32
+#: Bytes of a message, by kind. What is longer is none.
+_LONGEST = {WORDS: 1 << 20, SCORES: 1 << 28}
 
 
 class Broken(Exception):
@@ -34,7 +35,7 @@ def hear(stream: BinaryIO) -> tuple[bytes, bytearray] | None:
     if not head:
         return None
     kind, size = bytes(head[:1]), int.from_bytes(head[1:], "big")
-    if kind not in (WORDS, SCORES) or len(head) < 9 or size > _LONGEST:
+    if len(head) < 9 or size > _LONGEST.get(kind, -1):
         raise Broken
     content = _read(stream, size)
     if len(content) < size:

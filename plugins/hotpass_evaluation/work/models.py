@@ -24,7 +24,10 @@ _MODULE = "hotpass_evaluation.work.predictor"
 #: Batches that wait to be sent, at most.
 _WAITING = 2
 _LOOK = 0.2  # seconds
+#: Messages in words; three are sent by one that does as it should.
+_MOST_WORDS = 10
 REMEDY = {"time": ". Raise it: limits: {time: …}", "memory": ". Raise it: limits: {memory: …}"}
+_KINDS = {one: one for one in ("classifier", "regressor", "unknown")}
 _MOST = 4000  # characters of what a predictor says is wrong
 
 
@@ -71,10 +74,10 @@ class Predictor:
             raise self._fault() from None
         said = self._hear()
         try:
-            self.kind = str(said["kind"])
+            self.kind = _KINDS[said["kind"]]
             self.columns = {str(name): str(how) for name, how in said["columns"].items()}
-        except (KeyError, AttributeError):
-            raise Unusable(f"{self.name} does not say what it takes") from None
+        except (KeyError, AttributeError, TypeError):
+            raise Unusable(f"{self.name} does not say what it is and takes") from None
 
     def begin(self, schema: pa.Schema) -> None:
         """Before the first batch, whose columns have this schema."""
@@ -142,14 +145,22 @@ class Predictor:
             sink.close()
 
     def _read(self) -> None:
+        left, words = 0, _MOST_WORDS
         try:
             while message := hear(self._worker.answer):
                 kind, content = message
                 if kind == SCORES:
+                    left -= len(content) // 8
+                    # No memory for scores of rows that it was not sent.
+                    if sum(self._sent) + left < 0:
+                        raise Broken
                     self._scores.append(np.frombuffer(content[: len(content) // 8 * 8], np.float64))
                 else:
+                    words -= 1
                     said = json.loads(content)
-                    self._said.put(said if isinstance(said, dict) else {})
+                    if not words or not isinstance(said, dict):
+                        raise Broken
+                    self._said.put(said)
         except (Broken, ValueError, OSError):
             self._said.put({"unusable": f"{self.name} answered something that is no score"})
         self._said.put(None)

@@ -129,16 +129,26 @@ def load(asked: dict[str, Any], place: Path) -> Model:
             "Train it again (the default format, skops, is safe), or, if you trust whoever registers "
             "models, allow it in the policy: unpickle: allow"
         )
-    return _sklearn(folder, asked, typed) if isinstance(sklearn, dict) else _pyfunc(folder, name, typed)
+    if isinstance(sklearn, dict):
+        return _sklearn(folder, asked, typed, str(sklearn.get("pickled_model", "")))
+    return _pyfunc(folder, name, typed)
 
 
-def _sklearn(folder: Path, asked: dict[str, Any], typed: dict[str, str]) -> Model:
+def _sklearn(folder: Path, asked: dict[str, Any], typed: dict[str, str], stored_in: str) -> Model:
+    from hotpass.errors import CallError
     from hotpass.ml.serialization import load_folder
     from hotpass.transform.model_inputs import as_inputs, column_names, columns_by_kind
     from hotpass_evaluation.work.coding import positive_index
 
     name = asked["name"]
-    estimator = load_folder(folder, name, allow_cloudpickle=asked["unpickle"])
+    try:
+        types = _types_in(folder, stored_in) if asked["unpickle"] else []
+        estimator = load_folder(folder, name, types, allow_cloudpickle=asked["unpickle"])
+    except CallError as error:
+        # The remedy there is one of Python code; this one is the policy's.
+        said, found, _ = str(error).partition(" If you have looked at them")
+        remedy = " If you trust whoever registers models, allow it in the policy: unpickle: allow"
+        raise Unusable(said + remedy * bool(found)) from None
     names = column_names(estimator)
     numeric, text = columns_by_kind(estimator)
     columns = {}
@@ -168,6 +178,16 @@ def _sklearn(folder: Path, asked: dict[str, Any], typed: dict[str, str]) -> Mode
     if not hasattr(estimator, "predict"):
         raise Unusable(f"{name} cannot predict: it is a {type(estimator).__name__}")
     return Model(name, "regressor", columns, lambda frame: estimator.predict(inputs(frame)))
+
+
+def _types_in(folder: Path, stored_in: str) -> list[str]:
+    """All types in a skops file, for whoever trusts those that register models; none in other files."""
+    import skops.io
+
+    file = (folder / stored_in).resolve()
+    if file.suffix != ".skops" or not file.is_relative_to(folder.resolve()) or not file.is_file():
+        return []
+    return list(skops.io.get_untrusted_types(file=file))
 
 
 def _pyfunc(folder: Path, name: str, typed: dict[str, str]) -> Model:

@@ -191,8 +191,11 @@ class Weights:
 
     def add(self, batch: pa.RecordBatch) -> None:
         if self.name:
-            column = batch.column(self.name)
-            self._parts.append(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+            try:
+                column = batch.column(self.name).cast(pa.float64(), safe=False)
+            except (pa.ArrowException, NotImplementedError):
+                raise Unusable(f"the weights in {shown(self.name)} must be numbers") from None
+            self._parts.append(column.to_numpy(zero_copy_only=False))
 
     def values(self) -> np.ndarray | None:
         """(rows,) float64. Raises Unusable for what is no weight."""

@@ -67,7 +67,7 @@ class Table:
         """Read anew each time it is asked for."""
         if len(self.files) == 1:
             return _digest(self.files[0])
-        pairs = "".join(f"{_digest(file)}  {file.name}\n" for file in self.files)
+        pairs = "".join(f"{_digest(file)}  {file.relative_to(self.path)}\n" for file in self.files)
         return hashlib.sha256(pairs.encode()).hexdigest()
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 
 from hotpass.artifacts import digest_of_folder
 from hotpass_evaluation.unusable import Unusable
@@ -264,6 +267,35 @@ def test_what_is_said_of_data_that_does_not_do(
     rows(50).drop(columns="job").to_csv(tmp_path / "short.csv", index=False)
     with pytest.raises(Unusable, match=said):
         scored(_job(place, tmp_path, **changed))
+
+
+class _Own(BaseEstimator):  # type: ignore[misc]
+    """A type that nobody has reviewed."""
+
+    classes_ = np.array([0, 1])
+
+    def __init__(self) -> None:
+        self.feature_names_in_ = np.array(["age"], dtype=object)
+
+    def predict_proba(self, frame):  # type: ignore[no-untyped-def]
+        chance = (frame["age"] / 100).to_numpy()
+        return np.column_stack([1 - chance, chance])
+
+
+def test_types_outside_the_reviewed_list(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_types.py").write_text(
+        "import numpy as np\nfrom sklearn.base import BaseEstimator\n\n\n" + inspect.getsource(_Own)
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own = importlib.import_module("own_types")
+    store(own._Own(), tmp_path / "own")
+    job = _job(place, tmp_path, challenger=_model(tmp_path / "own", "challenger"))
+    with pytest.raises(Unusable, match=r"outside the reviewed list: own_types\._Own.*unpickle: allow"):
+        scored(job)
+    found = scored({**job, "unpickle": True})
+    np.testing.assert_allclose(found.challenger, pd.read_csv(place / "holdout.csv")["age"] / 100)
 
 
 @pytest.mark.slow
