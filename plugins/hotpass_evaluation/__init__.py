@@ -12,8 +12,9 @@ from hotpass_evaluation.gates.leakage import Leakage
 from hotpass_evaluation.gates.load import Load
 from hotpass_evaluation.gates.serialization import Serialization
 from hotpass_evaluation.gates.size import Size
+from hotpass_evaluation.gates.slices import Slices
 
 
 @hookimpl
 def hotpass_gates() -> list[type[Gate]]:
-    return [Evaluation, Size, Load, Latency, Serialization, Drift, Leakage]
+    return [Evaluation, Size, Load, Latency, Serialization, Slices, Drift, Leakage]
