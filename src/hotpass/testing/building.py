@@ -188,10 +188,10 @@ def candidate(
         known_stays=stays,
         supplied=evidence or {},
         decisions=earlier,
-        folder=None if files is None else Path(files),
-        artifacts={path: Path(file) for path, file in (artifacts or {}).items()},
-        dataset_files={name: Path(file) for name, file in (dataset_files or {}).items()},
-        scratch_folder=None if scratch is None else Path(scratch),
+        folder=None if files is None else Path(files).absolute(),
+        artifacts={path: Path(file).absolute() for path, file in (artifacts or {}).items()},
+        dataset_files={name: Path(file).absolute() for name, file in (dataset_files or {}).items()},
+        scratch_folder=None if scratch is None else Path(scratch).absolute(),
     )  # fmt: skip
     holder = None
     if champion is not None:
