@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import re
@@ -97,6 +98,23 @@ def test_the_policy_with_the_gate_in_its_folder_loads_and_judges(project):
     unclear = evaluate(policies, candidate(params={"validation_rows": "many"}, **facts), NOW)
     assert unclear.judgements[1].result.verdict is Verdict.FAILED
     assert "'many'" in unclear.judgements[1].result.message
+
+
+def test_the_gate_that_measures_does_so_in_a_process_of_its_own(tmp_path, monkeypatch):
+    package = tmp_path / "our_gates"
+    package.mkdir()
+    for name in ("__init__", "largest"):
+        (package / f"{name}.py").write_text(named(f"our_gates/{name}.py", "python"))
+    model, scratch = tmp_path / "model", tmp_path / "scratch"
+    for folder in (model, scratch):
+        folder.mkdir()
+    (model / "MLmodel").write_text("flavors: {}")
+    monkeypatch.syspath_prepend(tmp_path)
+    (gate,) = importlib.import_module("our_gates").hotpass_gates()
+    judged = candidate(files=model, scratch=scratch)
+    assert gate(11).evaluate(judged, NOW).verdict is Verdict.PASSED
+    result = gate(10).evaluate(judged, NOW)
+    assert (result.verdict, dict(result.evidence)) == (Verdict.FAILED, {"size": 11})
 
 
 def command(words: str) -> list[str]:
