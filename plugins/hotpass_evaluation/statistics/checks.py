@@ -13,7 +13,8 @@ MIN_GROUPS = 10
 
 
 def usable(sample: Sample) -> Sample:
-    """The rows with a weight above 0, with groups numbered from 0 without gaps.
+    """The rows with a weight above 0, weights with a mean of 1 (only their proportions count), and groups
+    numbered from 0 without gaps.
 
     Raises ValueError for arrays that do not fit, NaN, infinite values and negative weights.
     """
@@ -27,6 +28,10 @@ def usable(sample: Sample) -> Sample:
         if not weighed.all():
             kept = Sample(*(None if a is None else np.asarray(a)[weighed] for a in sample))  # type: ignore[arg-type]
     floats = [None if a is None else np.asarray(a, dtype=np.float64) for a in kept[:4]]
+    if floats[3] is not None and len(floats[3]):
+        # By the greatest first: the sum of very large or very small numbers is not one to divide by.
+        floats[3] = floats[3] / floats[3].max()
+        floats[3] = floats[3] / floats[3].mean()
     group = None if kept.group is None else np.unique(kept.group, return_inverse=True)[1].astype(np.int64)
     return Sample(floats[0], floats[1], floats[2], floats[3], group)  # type: ignore[arg-type]
 

@@ -95,6 +95,9 @@ def checked(metric: Metric) -> Metric:
         return _of_a_plugin(metric)
     name, said = found
     known = KNOWN[name]
+    for key in said:
+        if key in metric.parameters:
+            raise ValueError(f"{metric.name} says {key} by its name")
     given = {**said, **metric.parameters}
     allowed = {*known.required, *known.optional}
     for key in given:

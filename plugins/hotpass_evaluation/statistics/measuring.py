@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from hotpass_evaluation.statistics import averaged, decided, ordered, plugged
 from hotpass_evaluation.statistics.checks import binary, enough, usable
 from hotpass_evaluation.statistics.figures import Measured, Sample, Undefined
@@ -25,8 +27,8 @@ def measure(
 ) -> list[Measured | Undefined]:
     """See `hotpass_evaluation.statistics.measure`."""
     alphas = _alphas(confidence, len(metrics))
-    if resamples < MIN_RESAMPLES:
-        raise ValueError(f"resamples must be {MIN_RESAMPLES} or more, not {resamples}")
+    if not isinstance(resamples, int) or resamples < MIN_RESAMPLES:
+        raise ValueError(f"resamples must be {MIN_RESAMPLES} or more, not {resamples!r}")
     named = [checked(metric) for metric in metrics]
     kept = usable(sample)
     if any(metric.name in KNOWN and KNOWN[metric.name].needs == "classifier" for metric in named):
@@ -36,13 +38,18 @@ def measure(
     except Undefined as undefined:
         return [undefined for _ in named]
     rows = Rows(kept, resamples, seed)
-    places = [place for place, metric in enumerate(named) if metric.name in ordered.NAMES]
-    of_order = ordered.measure(rows, [named[place] for place in places], [alphas[place] for place in places])
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _all(rows, named, alphas)
+    return [_as_asked(one, metric) for one, metric in zip(found, metrics, strict=True)]
+
+
+def _all(rows: Rows, metrics: list[Metric], alphas: list[float]) -> list[Measured | Undefined]:
+    places = [place for place, metric in enumerate(metrics) if metric.name in ordered.NAMES]
+    of_order = ordered.measure(
+        rows, [metrics[place] for place in places], [alphas[place] for place in places]
+    )
     found: dict[int, Measured | Undefined] = dict(zip(places, of_order, strict=True))
-    for place, metric in enumerate(named):
-        if place not in found:
-            found[place] = _one(rows, metric, alphas[place])
-    return [_as_asked(found[place], metric) for place, metric in enumerate(metrics)]
+    return [found.get(place) or _one(rows, metric, alphas[place]) for place, metric in enumerate(metrics)]
 
 
 def _one(rows: Rows, metric: Metric, alpha: float) -> Measured | Undefined:
@@ -57,14 +64,19 @@ def _one(rows: Rows, metric: Metric, alpha: float) -> Measured | Undefined:
 
 
 def _as_asked(found: Measured | Undefined, metric: Metric) -> Measured | Undefined:
-    return found if isinstance(found, Undefined) else found._replace(metric=metric)
+    if isinstance(found, Undefined):
+        return found
+    for interval in (found.challenger, found.champion, found.gain):
+        if interval and (not math.isfinite(interval.value) or math.isnan(interval.low + interval.high)):
+            return Undefined("the numbers are too large, or too far apart, to compute it from")
+    return found._replace(metric=metric)
 
 
 def _alphas(confidence: float | Sequence[float], metrics: int) -> list[float]:
-    each = list(confidence) if isinstance(confidence, Sequence) else [confidence] * metrics
+    each = [confidence] * metrics if isinstance(confidence, float | int | str) else list(confidence)
     if len(each) != metrics:
         raise ValueError(f"there are {metrics} metrics and {len(each)} confidences")
     for one in each:
-        if not (math.isfinite(one) and 0.5 < one < 1):
-            raise ValueError(f"confidence must be above 0.5 and below 1, not {one!r}")
+        if isinstance(one, str) or not 0.5 < one < 1:
+            raise ValueError(f"confidence must be above 0.5 and below 1, not {one}")
     return [1 - one for one in each]

@@ -15,7 +15,7 @@ from hotpass_evaluation.statistics.ranks import Ranked, figures
 
 #: Of so many quantiles of the positives and of all rows the bins' edges are made where rows are drawn in
 #: blocks.
-_QUANTILES = 2000
+_QUANTILES = 1000
 
 
 class Resampled(NamedTuple):

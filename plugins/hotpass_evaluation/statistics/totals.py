@@ -33,7 +33,8 @@ def resampled(tables: list[Floats], units: Units, resamples: int, seed: int) -> 
     start = 0
     for counts in draws(units.number, resamples, seed):
         for sums, table in zip(found, tables, strict=True):
-            sums[start : start + len(counts)] = counts @ table
+            # Not `@`: for so few columns the threads of BLAS wait for each other longer than they work.
+            sums[start : start + len(counts)] = np.einsum("ij,jk->ik", counts, table)
         start += len(counts)
     return found
 

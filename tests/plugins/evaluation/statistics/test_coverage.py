@@ -87,8 +87,8 @@ MADE: dict[str, tuple[Make, list[Metric], int]] = {
 def test_intervals_hold_the_truth(kind: str) -> None:
     make, metrics, rows = MADE[kind]
     rounds = 100
-    truth = make(np.random.default_rng(99), 400_000)
-    missed = _missed(make, truth, metrics, rows // 2, rounds, 300)
+    truth = make(np.random.default_rng(99), 300_000)
+    missed = _missed(make, truth, metrics, rows // 2, rounds, 200)
     for metric, both in zip(metrics, missed, strict=True):
         for counts in both:
             assert _could_be(rounds - counts.sum(), rounds, 0.93, 0.975), (metric.name, counts)

@@ -245,3 +245,24 @@ def test_a_metric_of_a_plugin_that_breaks_is_undefined() -> None:
     assert _why(_made(), metric) == "it could not be computed: ZeroDivisionError: no rows of that kind"
     nowhere = Metric("mine", {"compute": lambda t, s, w: math.nan, "higher_is_better": True})
     assert _why(_made(), nowhere) == "it came out as nan"
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e200, 1e308])
+@pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.name)
+def test_only_the_proportions_of_weights_count(metric: Metric, scale: float) -> None:
+    sample = _made()
+    weight = 1.0 / (1 + np.arange(300) % 4)
+    [known] = measure(sample._replace(weight=weight), [metric], confidence=0.95, resamples=300)
+    [found] = measure(sample._replace(weight=weight * scale), [metric], confidence=0.95, resamples=300)
+    assert isinstance(known, Measured)
+    assert isinstance(found, Measured)
+    for one, other in ((known.challenger, found.challenger), (known.gain, found.gain)):
+        assert one is not None
+        assert other is not None
+        assert one[:3] == pytest.approx(other[:3], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["rmse", "r2", "mae"])
+def test_numbers_too_large_to_compute_with_are_undefined(name: str) -> None:
+    sample = _made()
+    assert "too large" in _why(sample._replace(challenger=sample.challenger * 1.7e308), Metric(name))

@@ -29,6 +29,7 @@ SAMPLE = Sample(np.array([0.0, 1, 0, 1]), np.array([0.1, 0.9, 0.2, 0.8]))
         ),
         (Metric("roc_auc", {"threshold": 0.5}), "roc_auc has no parameter threshold"),
         (Metric("lift", {"top": 0}), "lift: top is a percentage between 0 and 100, not 0"),
+        (Metric("lift_at_10", {"top": 20}), "lift_at_10 says top by its name"),
         (Metric("lift_at_100"), "lift_at_100: top is a percentage"),
         (Metric("f_beta", {"threshold": 0.5, "beta": 0}), "f_beta: beta must be above 0"),
         (Metric("f1", {"threshold": 0.5, "beta": 2}), "f1 has no parameter beta"),
@@ -52,6 +53,9 @@ def test_mistakes_are_told_in_words(metric: Metric, says: str) -> None:
         ({"confidence": 0.5}, "confidence must be above 0.5 and below 1, not 0.5"),
         ({"confidence": 95}, "confidence must be above 0.5 and below 1, not 95"),
         ({"confidence": [0.9, 0.9]}, "there are 1 metrics and 2 confidences"),
+        ({"confidence": "0.95"}, "confidence must be above 0.5 and below 1, not 0.95"),
+        ({"confidence": [float("nan")]}, "confidence must be above 0.5 and below 1, not nan"),
+        ({"confidence": 0.9, "resamples": 2000.5}, "resamples must be 200 or more, not 2000.5"),
         ({"confidence": 0.9, "resamples": 10}, "resamples must be 200 or more, not 10"),
     ],
 )

@@ -21,7 +21,7 @@ METRICS = [
 ]
 
 
-def _measured(sample: Sample, metrics: list[Metric], resamples: int = 2000) -> list[Measured]:
+def _measured(sample: Sample, metrics: list[Metric], resamples: int = 800) -> list[Measured]:
     found = measure(sample, metrics, confidence=0.95, resamples=resamples)
     assert all(isinstance(one, Measured) for one in found)
     return [one for one in found if isinstance(one, Measured)]
@@ -30,11 +30,11 @@ def _measured(sample: Sample, metrics: list[Metric], resamples: int = 2000) -> l
 @pytest.mark.parametrize("kind", ["weighted", "grouped", "plain"])
 def test_blocks_are_as_wide_as_rows(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(5)
-    sample = (
-        customers(random, 20_000)._replace(group=None) if kind != "grouped" else customers(random, 20_000)
-    )
+    sample = customers(random, 20_000)
+    if kind != "grouped":
+        sample = Sample(*(None if array is None else array[:10_000] for array in sample))._replace(group=None)  # type: ignore[arg-type]
     if kind == "weighted":
-        sample = sample._replace(weight=random.integers(1, 4, 20_000).astype(float))
+        sample = sample._replace(weight=random.integers(1, 4, 10_000).astype(float))
     by_rows = _measured(sample, METRICS)
     monkeypatch.setattr(draws, "_ROW_BY_ROW", 0)
     in_blocks = _measured(sample, METRICS)
@@ -45,8 +45,8 @@ def test_blocks_are_as_wide_as_rows(kind: str, monkeypatch: pytest.MonkeyPatch) 
             assert right is not None
             assert left.value == pytest.approx(right.value, rel=1e-12)
             width = left.high - left.low
-            assert right.low == pytest.approx(left.low, abs=0.08 * width), (rows.metric, left, right)
-            assert right.high == pytest.approx(left.high, abs=0.08 * width), (rows.metric, left, right)
+            assert right.low == pytest.approx(left.low, abs=0.1 * width), (rows.metric, left, right)
+            assert right.high == pytest.approx(left.high, abs=0.1 * width), (rows.metric, left, right)
 
 
 def test_a_plugins_metric_is_judged_without_parts_of_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:
