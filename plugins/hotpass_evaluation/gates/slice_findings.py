@@ -50,9 +50,10 @@ def by_slice(segments: Sequence[Mapping[str, Any]], requirements: Sequence[Requi
     judged = []
     for (segment, requirement, found), p_value in zip(pairs, p_values, strict=True):
         finding = finding_of(requirement, {**found, "rows": segment["rows"]}, spent=False)
-        verdict = finding.verdict
+        verdict, doubt = finding.verdict, ""
         if verdict is Verdict.FAILED and ("undefined" in found or p_value >= 1 - requirement.confidence):
             verdict = Verdict.INCONCLUSIVE
+            doubt = "" if "undefined" in found else f", which one of {len(pairs)} may miss by chance"
         interval = finding.interval
         short = 0.0
         said: dict[str, Any] = {"p_adjusted": round(p_value, 6)}
@@ -65,7 +66,7 @@ def by_slice(segments: Sequence[Mapping[str, Any]], requirements: Sequence[Requi
         message = f"{segment['name']} ({counted(segment['rows'], 'row')}): {finding.message or 'measured'}"
         judged.append(Judged(
             segment["name"], segment["rows"], requirement.key, verdict,
-            message.partition(": not settled by these")[0], short, said,
+            message.partition(": not settled by these")[0] + doubt, short, said,
         ))  # fmt: skip
     return judged
 

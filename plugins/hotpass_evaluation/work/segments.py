@@ -57,7 +57,7 @@ def crossed(parts: Sequence[Coded]) -> Coded:
         for part in reversed(parts):
             rest, place = divmod(rest, len(part.names))
             said.append(part.names[place])
-        names.append(", ".join(reversed(said)))
+        names.append(" & ".join(reversed(said)))
     return Coded(codes.astype(np.int64), names)
 
 

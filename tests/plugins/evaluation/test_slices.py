@@ -79,7 +79,7 @@ def test_bins_crossings_and_what_is_not_settled(folder: Path, ours: Callable[...
         "age below 40",
         "age 40 to 65",
         "age from 65",
-        "region = north, job = retired",
+        "region = north & job = retired",
     } <= names
     assert "balance missing" in names
     lenient = assert_passes(Slices, {**floor, "unsettled": "pass"}, ours(), match="no slice is shown to miss")
