@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -109,7 +110,7 @@ class Remote:
         answer = self._ask("POST", route, body, key=None if check else request.request_id)
         if answer is None:
             return None
-        decision = Decision.from_json(_part(answer, "decision", dict))
+        decision = _drawn(Decision.from_json(_part(answer, "decision", dict)), answer.get("exhibits"))
         self._say_what_is_ignored(decision)
         return decision
 
@@ -262,6 +263,19 @@ def remote_of(
     if not registry.uri.startswith(("http://", "https://")):
         return None
     return Remote(registry, actor=actor, local=local, notify=notify)
+
+
+def _drawn(decision: Decision, exhibits: object) -> Decision:
+    """The decision with what its gates drew; a list for each judgement, or nothing."""
+    if not isinstance(exhibits, list) or len(exhibits) != len(decision.judgements):
+        return decision
+    judgements = tuple(
+        judgement._replace(
+            result=judgement.result._replace(exhibits=drawn if isinstance(drawn, list) else ())
+        )
+        for judgement, drawn in zip(decision.judgements, exhibits, strict=True)
+    )
+    return replace(decision, judgements=judgements)
 
 
 def _part(answer: Mapping[str, Any], name: str, kind: type[Any]) -> Any:

@@ -13,7 +13,10 @@ _REFS = {name: {"$ref": f"#/components/schemas/{name}"} for name in ("Decision",
 
 #: What each route does, what it answers, and whether it takes an idempotency key.
 _ROUTES: Mapping[str, tuple[str, Json, bool]] = {
-    "check": ("What a promotion would come to now. Writes nothing.", {"decision": _REFS["Decision"]}, False),
+    "check": ("What a promotion would come to now. Writes nothing.",
+              {"decision": _REFS["Decision"],
+               "exhibits": {"type": "array", "items": {"type": "array"},
+                            "description": "What each judgement's gate gave to be drawn."}}, False),
     "promote": ("Judges a promotion, records the decision and, if it is allowed, carries it out.",
                 {"decision": _REFS["Decision"]}, True),
     "rollback": ("Puts a version back that held the stage before.", {"decision": _REFS["Decision"]}, True),

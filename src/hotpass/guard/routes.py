@@ -69,7 +69,9 @@ def _check(call: Call) -> Mapping[str, Json]:
         call.model, said["version"], said["to"], archive_existing=said.get("archive_existing"),
         overrides=said.get("overrides", ()),
     )  # fmt: skip
-    return {"decision": decision.as_json()}
+    # Not in the decision, whose JSON is the record's; here for whoever makes a report of it.
+    drawn = [list(judgement.result.exhibits) for judgement in decision.judgements]
+    return {"decision": decision.as_json(), "exhibits": drawn}
 
 
 def _promote(call: Call) -> Mapping[str, Json]:
