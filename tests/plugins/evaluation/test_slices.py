@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hotpass.gates import ParameterError
 from hotpass.testing import assert_fails, assert_passes, assert_verdict, candidate, make
 from hotpass.verdicts import Verdict
 from hotpass_evaluation.gates.slices import Slices
+from hotpass_evaluation.unusable import Unusable
 from hotpass_evaluation.work.disparity import disparities, fairlearn_measures
 from hotpass_evaluation.work.segments import Coded
 from support.small_models import classifier, rows, store
@@ -129,6 +131,12 @@ def test_disparities_are_fairlearns_and_two_alike_groups_are_not_shown_to_differ
     assert found["small"] == []
     selection = pd.Series(called).groupby(groups.codes).mean()
     assert found["groups"]["g = 0"]["selection_rate"] == pytest.approx(selection[0], abs=1e-6)
+
+
+def test_without_fairlearn_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fairlearn", None)
+    with pytest.raises(Unusable, match=r"pip install 'hotpass\[evaluate\]'"):
+        fairlearn_measures()
 
 
 def test_mistakes_in_the_data(folder: Path, ours: Callable[..., Any]) -> None:
