@@ -244,8 +244,8 @@ class Leakage(MeasuringGate):
             f"an id, in {where}."
         ]
         if self._ahead is not None:
-            said.append(f"None is ahead of all others together by more than {number_text(self._ahead)}.")
-        said += [f"{name} may: {reason.rstrip('.')}." for name, reason in self._allow.items()]
+            said.append(f"No column is ahead of all others together by more than {number_text(self._ahead)}.")
+        said += [f"The column {name} may: {reason.rstrip('.')}." for name, reason in self._allow.items()]
         return said
 
 

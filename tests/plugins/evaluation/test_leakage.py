@@ -145,4 +145,4 @@ def test_parameters() -> None:
         make(Leakage, {"target": "y", "allow": {"y": "no reason"}})
     said = " ".join(make(Leakage, {"target": "y", "allow": {"duration": "planned"}}).explain())
     assert "better than 0.8" in said
-    assert "duration may: planned." in said
+    assert "The column duration may: planned." in said
