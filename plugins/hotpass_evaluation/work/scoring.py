@@ -71,7 +71,7 @@ def scored(job: dict[str, Any]) -> Scored:
         raise Unusable(f"{table.name} changed while it was read. Judge by a file that nobody writes to")
     info = {
         **fresh.info, "kind": fresh.kind, "data": {"name": table.name, "digest": digest},
-        "libraries": versions(), "seconds": round(time.monotonic() - begun, 3),
+        "seconds": round(time.monotonic() - begun, 3),
     }  # fmt: skip
     names = ("target", "weight", "group", "challenger", "champion")
     digests[key] = kept.keep(folder, key, {name: getattr(fresh, name) for name in names}, info)
@@ -137,9 +137,13 @@ def _fresh(job: dict[str, Any], table: Table) -> Scored:
         values = target.values(rows)
         weights, groups = weight.values(), group.values()
         scores = {role: asked[role].scores() for role in reversed(roles)}
-    info: dict[str, Any] = {"rows": rows, "overlap": overlaps, "columns": len(columns.kinds)}
-    if versions_of_spark := {model.spark for model in asked.values() if isinstance(model, SparkPredictor)}:
-        info["spark"] = ", ".join(sorted(versions_of_spark))
+    libraries = versions()
+    for model in asked.values():
+        if isinstance(model, SparkPredictor):
+            libraries["spark"] = model.spark
+    info: dict[str, Any] = {
+        "rows": rows, "overlap": overlaps, "columns": len(columns.kinds), "libraries": libraries,
+    }  # fmt: skip
     if kind == "classifier":
         info["positives"] = int(values.sum())
     if groups is not None:
