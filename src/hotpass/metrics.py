@@ -27,8 +27,8 @@ class Metric:
     It returns a finite number, and raises ValueError, with a sentence for people, where the rows have no such
     figure.
 
-    The interval comes from resamples of the rows, which `compute` sees as weights: it is called some 2,000
-    times, so that it must be a matter of milliseconds, and must respect the weights.
+    The interval comes from resamples of the rows: `compute` is called on some 2,000 of them, so that it must
+    be a matter of milliseconds.
     """
 
     name: str

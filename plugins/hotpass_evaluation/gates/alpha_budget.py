@@ -166,5 +166,5 @@ def look_words(look: Look, total: float) -> str:
         return f"The budget of this champion's reign, {percent(total)}, is spent: it is look {look.number}"
     return (
         f"It is look {look.number} in this champion's reign{', as before' if look.again else ''}, and may "
-        f"err with {percent(look.alpha)} of {percent(total)}"
+        f"err with {percent(float(f'{look.alpha:.2g}'))} of {percent(total)}"
     )
