@@ -22,7 +22,8 @@ def exhibits(kind: str, curves: Mapping[str, Any], findings: Sequence[Finding]) 
         for title, about, rows in (
             ("Measured values", "Each end is a bound that holds with the confidence asked for.",
              _rows(findings, relative=False)),
-            ("Gain over the champion", "On the same rows; above 0 the challenger is better.", _rows(findings, relative=True)),
+            ("Gain over the champion", "On the same rows; above 0 the challenger is better.",
+             _rows(findings, relative=True)),
         )
         if rows
     ]  # fmt: skip
