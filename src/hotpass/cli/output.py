@@ -29,7 +29,7 @@ PIPE_WIDTH = 200
 #: Modules that only an extra installs, and that extra.
 EXTRAS = {
     **dict.fromkeys(
-        ["matplotlib", "mlflow", "numpy", "openpyxl", "pandas", "pyarrow", "scipy", "sklearn", "skops",
+        ["jinja2", "matplotlib", "mlflow", "numpy", "openpyxl", "pandas", "pyarrow", "scipy", "sklearn", "skops",
          "stamina"],
         "ml_scoring",
     ),
