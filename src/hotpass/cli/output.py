@@ -29,8 +29,8 @@ PIPE_WIDTH = 200
 #: Modules that only an extra installs, and that extra.
 EXTRAS = {
     **dict.fromkeys(
-        ["jinja2", "matplotlib", "mlflow", "numpy", "openpyxl", "pandas", "pyarrow", "scipy", "sklearn", "skops",
-         "stamina"],
+        ["jinja2", "matplotlib", "mlflow", "numpy", "openpyxl", "pandas", "pyarrow", "scipy", "sklearn",
+         "skops", "stamina"],
         "ml_scoring",
     ),
     "psycopg2": "postgresql",
