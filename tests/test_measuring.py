@@ -16,6 +16,7 @@ from hotpass.errors import ArtifactsChanged, RegistryError
 from hotpass.facts import PastDecision
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.session import Session
+from hotpass.shelf import Shelf
 from hotpass.testing import candidate, judge
 from hotpass.verdicts import GateResult, Outcome, Verdict
 from support.commands import Hotpass
@@ -286,3 +287,25 @@ def test_a_session_that_keeps_no_files_lets_them_go_after_each_decision(
         assert not Path(found["scratch"]).exists()
         found = evidence(session.promote(MODEL, version, "Production"))
         assert not Path(found["scratch"]).exists()
+
+
+def test_copies_that_were_written_into_are_not_handed_out_again(sqlite_store: Store, tmp_path: Path) -> None:
+    version = make(sqlite_store)
+    registry = MlflowRegistry(sqlite_store.uri)
+    facts = registry.version(MODEL, version)
+    shelf = Shelf(registry)
+    files = shelf.files(facts)
+    assert shelf.files(facts) == files
+    note = shelf.artifact(facts.run_id, "notes/note.txt")
+    assert note is not None
+    for copy in (files.path / "MLmodel", note):
+        before = copy.read_bytes()
+        copy.write_bytes(before + b"more")
+        with pytest.raises(ArtifactsChanged, match="somebody wrote into the copy"):
+            shelf.files(facts) if copy.name == "MLmodel" else shelf.artifact(facts.run_id, "notes/note.txt")
+        copy.write_bytes(before)
+    (files.path / "more.pkl").write_bytes(b"")
+    with pytest.raises(ArtifactsChanged):
+        shelf.files(facts)
+    shelf.close()
+    assert not files.path.exists()

@@ -27,13 +27,14 @@ def digest_of_folder(folder: str | Path) -> str:
     """
     root = Path(folder)
     files = ((file.relative_to(root).as_posix(), file) for file in root.rglob("*") if file.is_file())
-    pairs = sorted((path, _digest_of_file(file)) for path, file in files if path not in _LEFT_BY_MLFLOW)
+    pairs = sorted((path, digest_of_file(file)) for path, file in files if path not in _LEFT_BY_MLFLOW)
     if not pairs:
         raise ValueError(f"{root} has no file")
     return digest_of([list(pair) for pair in pairs])
 
 
-def _digest_of_file(file: Path) -> str:
+def digest_of_file(file: Path) -> str:
+    """SHA-256 of the file's content, 64 hex digits."""
     state = hashlib.sha256()
     with file.open("rb") as stream:
         while block := stream.read(_BLOCK):

@@ -1,18 +1,20 @@
-"""The files that a session's gates have asked for: fetched once, and kept as long as the session."""
+"""The files that a session's gates have asked for: fetched once, and kept as long as the session.
+
+Gates run other people's models as the same user, who can write here. So what was fetched is compared with its
+digest, which is in this process alone, whenever it is handed out again.
+"""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-from hotpass.artifacts import digest_of_folder
+from hotpass.artifacts import digest_of_file, digest_of_folder
+from hotpass.errors import ArtifactsChanged
 from hotpass.facts import VersionFacts
 from hotpass.registry.port import Registry
 from hotpass.sources import Files
-
-T = TypeVar("T")
 
 
 class Shelf:
@@ -21,7 +23,7 @@ class Shelf:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._kept: dict[tuple[object, ...], object] = {}
+        self._kept: dict[tuple[object, ...], Files | None] = {}
 
     def close(self) -> None:
         """Removes all of it. A shelf that nobody closes does so when it is let go."""
@@ -39,36 +41,58 @@ class Shelf:
         return folder
 
     def files(self, facts: VersionFacts) -> Files:
-        """The version's files. Raises RegistryError."""
-
-        def fetch() -> Files:
-            copy = self._registry.download(facts, self._new())
-            return Files(copy, digest_of_folder(copy))
-
+        """The version's files. Raises RegistryError; ArtifactsChanged where somebody wrote into the copy."""
         key = ("files", facts.workspace, facts.model, facts.version, facts.created_at_ms)
-        return self._once(key, fetch)
+        found = self._once(key, lambda: self._registry.download(facts, self._new()))
+        assert found is not None
+        return found
 
     def artifact(self, run_id: str, path: str) -> Path | None:
-        """What the run keeps at `path`; None where there is nothing. Raises CallError, RegistryError."""
-        return self._once(
-            ("artifact", run_id, path), lambda: self._registry.run_artifact(run_id, path, self._new())
+        """What the run keeps at `path`; None where there is nothing. Raises as `files`, and CallError."""
+        return _path(
+            self._once(
+                ("artifact", run_id, path), lambda: self._registry.run_artifact(run_id, path, self._new())
+            )
         )
 
     def dataset(self, run_id: str, name: str | None, context: str | None) -> Path | None:
-        """The file behind a data set of the run. Raises RegistryError, NotAtHand."""
-        return self._once(
-            ("dataset", run_id, name, context),
-            lambda: self._registry.dataset_file(run_id, name, context, self._new()),
+        """The file behind a data set of the run. Raises as `files`, and NotAtHand."""
+        return _path(
+            self._once(
+                ("dataset", run_id, name, context),
+                lambda: self._registry.dataset_file(run_id, name, context, self._new()),
+            )
         )
 
     def fetch(self, uri: str) -> Path:
-        """What is at `uri`. Raises RegistryError."""
-        return self._once(("uri", uri), lambda: self._registry.fetch(uri, self._new()))
+        """What is at `uri`. Raises as `files`."""
+        found = self._once(("uri", uri), lambda: self._registry.fetch(uri, self._new()))
+        assert found is not None
+        return found.path
 
     def _new(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder("files")))
 
-    def _once(self, key: tuple[object, ...], fetch: Callable[[], T]) -> T:
+    def _once(self, key: tuple[object, ...], fetch: Callable[[], Path | None]) -> Files | None:
         if key not in self._kept:
-            self._kept[key] = fetch()
-        return self._kept[key]  # type: ignore[return-value] # the key says of which kind it is
+            path = fetch()
+            self._kept[key] = None if path is None else Files(path, _digest(path))
+            return self._kept[key]
+        kept = self._kept[key]
+        if kept is not None and _digest(kept.path) != kept.digest:
+            raise ArtifactsChanged(
+                f"somebody wrote into the copy of {key[0]} that gates read, while they ran: "
+                f"{kept.path.name} is "
+                "not what was fetched. Nothing that was measured counts. Look at the models that were loaded."
+            )
+        return kept
+
+
+def _digest(path: Path) -> str:
+    if path.is_dir():
+        return digest_of_folder(path)
+    return digest_of_file(path)
+
+
+def _path(found: Files | None) -> Path | None:
+    return None if found is None else found.path
