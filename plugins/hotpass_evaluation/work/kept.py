@@ -6,6 +6,7 @@ gate's process has kept in memory since it was written.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -34,6 +35,12 @@ def keep(folder: Path, key: str, arrays: Mapping[str, np.ndarray | None], info: 
             state.update(part)
     os.replace(temporary, _file(folder, key))
     return state.hexdigest()
+
+
+def serve_as(folder: Path, key: str, other: str) -> None:
+    """Has what was kept under `key` found under `other`, too, unless something is there."""
+    with contextlib.suppress(OSError):  # where it cannot be, it is computed again
+        os.link(_file(folder, key), _file(folder, other))
 
 
 def read_kept(folder: Path, key: str, digest: str) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:

@@ -61,10 +61,14 @@ def scored(job: dict[str, Any]) -> Scored:
     folder = Path(job.get("scratch") or ".")
     if key in digests and (found := kept.read_kept(folder, key, digests[key])):
         arrays, info = found
+        champion = arrays.get("champion") if job.get("champion") else None
+        overlaps = {
+            role: one for role, one in info["overlap"].items() if role != "champion" or champion is not None
+        }
         return Scored(
-            arrays["target"], arrays.get("weight"), arrays.get("group"), arrays["challenger"],
-            arrays.get("champion"), info["kind"],
-            {**info, "again": True, "seconds": round(time.monotonic() - begun, 3)},
+            arrays["target"], arrays.get("weight"), arrays.get("group"), arrays["challenger"], champion,
+            info["kind"],
+            {**info, "overlap": overlaps, "again": True, "seconds": round(time.monotonic() - begun, 3)},
         )  # fmt: skip
     fresh = _fresh(job, table)
     if table.digest != digest:
@@ -75,6 +79,11 @@ def scored(job: dict[str, Any]) -> Scored:
     }  # fmt: skip
     names = ("target", "weight", "group", "challenger", "champion")
     digests[key] = kept.keep(folder, key, {name: getattr(fresh, name) for name in names}, info)
+    if job.get("champion"):
+        # A gate that asks for the challenger alone is served by that, too.
+        alone = _key({**job, "champion": None, "champion_training": None}, digest)
+        kept.serve_as(folder, key, alone)
+        digests.setdefault(alone, digests[key])
     return fresh._replace(info=info)
 
 

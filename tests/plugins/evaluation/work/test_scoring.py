@@ -123,8 +123,15 @@ def test_both_models_score_the_same_rows(place: Path, tmp_path: Path) -> None:
     assert again.info["again"]
     _same(again, found)
 
+    # A gate that does not ask for the champion is served by the same, and gets nothing of it.
+    alone = scored({**job, "champion": None, "champion_training": None})
+    assert alone.info["again"]
+    assert alone.champion is None
+    assert list(alone.info["overlap"]) == ["challenger"]
+    np.testing.assert_array_equal(alone.challenger, found.challenger)
+
     # Whoever writes into the scratch folder is not believed.
-    (file,) = (tmp_path / "scratch").iterdir()
+    file = next((tmp_path / "scratch").iterdir())
     content = bytearray(file.read_bytes())
     content[-8:] = np.float64(1.0).tobytes()
     file.write_bytes(content)
