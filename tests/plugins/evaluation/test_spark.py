@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,15 @@ from support.small_models import classifier, rows, store
 
 HERE = {"master": "local[2]", "remote": None, "folder": None, "environment": {},
         "settings": {"spark.sql.shuffle.partitions": "1"}}  # fmt: skip
-real = pytest.mark.spark
+_THERE = find_spec("pyspark") and shutil.which("java")
+
+
+def real(test: Any) -> Any:
+    """A test with a real Spark: 10 to 45 s each."""
+    skip = pytest.mark.skipif(
+        not _THERE, reason="needs PySpark and Java: uv run --group spark pytest -m spark"
+    )
+    return pytest.mark.spark(pytest.mark.slow(skip(test)))
 
 
 @pytest.fixture(scope="module")
