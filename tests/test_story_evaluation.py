@@ -6,6 +6,8 @@ stopped.
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,46 +15,22 @@ from typing import Any
 
 import pytest
 
+from support.pages import README, blocks
+
 HOTPASS = Path(sys.executable).with_name("hotpass")
-LEADS = Path(__file__).parents[2] / "shared" / "data" / "bank-marketing.csv"
+LEADS = README.parents[1] / "shared" / "data" / "bank-marketing.csv"
 
-POLICY = """\
-policy: bank
-models: [bank]
-promotions:
-  - to: Staging
-    gates: [signature]
-  - to: Production
-    from: Staging
-    gates:
-      - serialization
-      - size: 5MB
-      - leakage: {target: y}
-      - evaluation:
-          data: holdout.csv
-          target: y
-          metrics:
-            roc_auc: {at_least: 0.7, better_by: 0}
-          alpha_budget: 0.05
-          first_champion: allow
-      - slices:
-          data: holdout.csv
-          target: y
-          by: [job, {previous: {bins: [1]}}]
-          metrics:
-            roc_auc: {may_lose_at_most: 0.005}
-          unsettled: pass
-          first_champion: allow
-"""
-
-#: What is trained, by version: the rows, and how.
-TRAINED = (
-    ("train.csv", "--drop", "duration", "--drop", "default"),
-    ("train.csv", "--drop", "duration"),
-    ("train.csv",),
-    ("newcomers.csv", "--drop", "duration", "--estimator", "gradient_boosting"),
-    ("train.csv", "--drop", "duration", "--estimator", "gradient_boosting"),
-)
+#: README's own: the policy, and the commands that train, by version.
+POLICY = next(block.text for block in blocks() if block.language == "yaml" and "evaluation:" in block.text)
+TRAINED = [
+    shlex.split(line)[2:]
+    for block in blocks()
+    if block.language == "console" and "holdout.csv" in block.text
+    for line in block.text.splitlines()
+    if line.startswith("$ hotpass train ")
+]
+#: And what its table says of each version.
+SAID = [line for line in README.read_text().splitlines() if re.match(r"\| [1-5] \|.*\|.*\|.*\|", line)]
 
 pytestmark = pytest.mark.skipif(not LEADS.exists(), reason=f"the bank's leads are not at {LEADS}")
 
@@ -91,6 +69,16 @@ def judged(version: int, code: int) -> dict[str, dict[str, Any]]:
     return {one["gate"]: one for one in last["judgements"]}
 
 
+def told(gate: dict[str, Any], version: int) -> None:
+    """The interval in README's row is the one that the gate gave, and so is the number of rows to settle it.
+    """
+    row = SAID[version - 1]
+    (interval,) = re.findall(r"-?0\.\d+ \(-?0\.\d+ to -?0\.\d+\)", row)
+    assert interval in gate["message"]
+    for rows in re.findall(r"some [\d,]+ rows would settle it", row):
+        assert rows.replace(" rows", "") in gate["message"]
+
+
 def verdicts(gates: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {name: one["verdict"] for name, one in gates.items() if one["verdict"] != "passed"}
 
@@ -99,27 +87,28 @@ def verdicts(gates: dict[str, dict[str, Any]]) -> dict[str, str]:
 @pytest.mark.ci
 @pytest.mark.usefixtures("team")
 def test_what_is_shown_to_be_better_goes_through_and_nothing_else() -> None:
-    for rows, *how in TRAINED:
-        hotpass("train", "--input", rows, "--target", "y", "--model", "bank", *how)
+    assert len(TRAINED) == len(SAID) == 5
+    for words in TRAINED:
+        hotpass(*words)
 
-    assert verdicts(judged(1, 0)) == {}
+    first = judged(1, 0)
+    assert verdicts(first) == {}
+    told(first["evaluation"], 1)
 
     looks_better = judged(2, 3)
     assert verdicts(looks_better) == {"evaluation": "inconclusive"}
-    assert "better by 0.002" in looks_better["evaluation"]["message"]
-    assert "would settle it" in looks_better["evaluation"]["message"]
+    told(looks_better["evaluation"], 2)
 
     leaks = judged(3, 1)
     assert verdicts(leaks) == {"leakage": "failed"}
-    assert leaks["leakage"]["message"].startswith("duration alone reaches an AUC of 0.82")
+    assert leaks["leakage"]["message"].startswith("duration alone reaches an AUC of 0.822")
 
     fails_some = judged(4, 1)
     assert verdicts(fails_some) == {"slices": "failed"}
-    assert fails_some["slices"]["message"].startswith(
-        "previous from 1 (1,432 rows): roc_auc is worse by 0.035"
-    )
+    assert fails_some["slices"]["message"].startswith("previous from 1 (1,432 rows): roc_auc is worse")
+    told(fails_some["slices"], 4)
 
     better = judged(5, 0)
     assert verdicts(better) == {}
-    assert "better by 0.04" in better["evaluation"]["message"]
+    told(better["evaluation"], 5)
     assert json.loads(hotpass("status", "--json"))["models"][0]["champion"] == 5
