@@ -90,16 +90,23 @@ def budget_of(said: Any) -> Budget | None:
 
 
 def reign_of(champion: Identity, stage: str, decisions: Sequence[PastDecision]) -> Reign:
-    """The reign of `champion` in `stage`, from all decisions on record about the model, oldest first."""
+    """The reign of `champion` in `stage`, from all decisions on record about the model, oldest first.
+
+    A champion that left the stage and came back while no other version held it reigns on.
+    """
     about = [one for one in decisions if one.to_stage == stage]
-    starts = [place for place, one in enumerate(about) if one.moved and one.identity.same_version(champion)]
-    if not starts:
+    start = None
+    for place in reversed([place for place, one in enumerate(about) if one.moved]):
+        if about[place].identity.same_version(champion):
+            start = place
+        elif start is not None:
+            break
+    if start is None:
         return Reign(None, champion.version, champion.version, tuple(about))
-    start = about[starts[-1]]
-    place = next(place for place, one in enumerate(decisions) if one.record_id == start.record_id)
+    since = about[start].record_id
+    place = next(place for place, one in enumerate(decisions) if one.record_id == since)
     known = [one.identity.version for one in decisions[: place + 1]]
-    newest = max(champion.version, *known)
-    return Reign(start.record_id, champion.version, newest, tuple(about[starts[-1] + 1 :]))
+    return Reign(since, champion.version, max(champion.version, *known), tuple(about[start + 1 :]))
 
 
 def looks_of(reign: Reign, gate: str, of: str) -> list[PastLook]:

@@ -10,6 +10,7 @@ from hotpass.candidate import Candidate
 from hotpass.gates import MeasuringGate, ParameterError
 from hotpass.metrics import folder_plugins
 from hotpass.verdicts import GateResult, Json, Verdict, digest_of, failed, passed
+from hotpass_evaluation.gates import first_champion
 from hotpass_evaluation.gates.alpha_budget import (
     EVIDENCE,
     Look,
@@ -117,7 +118,7 @@ class Evaluation(MeasuringGate):
                 ],
             },
             "first_champion": {
-                "description": "What to say where no version holds the target stage yet.",
+                "description": "What to say where no version has held the target stage yet.",
                 "enum": ["allow", "deny"], "default": "deny",
             },
             "resamples": {
@@ -163,11 +164,8 @@ class Evaluation(MeasuringGate):
                 if all(one.relative for one in self._requirements):
                     return passed(f"this version holds {stage} itself, so there is nothing to compare it "
                                   "with", champion=None)  # fmt: skip
-            elif not self._allow_first:
-                return failed(
-                    f"no version holds {stage} yet, so there is nothing to compare with; "
-                    "`first_champion: allow` in the policy lets a first one in", champion=None,
-                )  # fmt: skip
+            elif refused := first_champion.refusal(candidate, self._allow_first):
+                return failed(refused, champion=None)
         try:
             job = self._source.job(candidate, champion=self._relative)
             looks = self._looks(candidate, job)

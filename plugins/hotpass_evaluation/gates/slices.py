@@ -11,6 +11,7 @@ from hotpass.decimals import number_text
 from hotpass.gates import MeasuringGate, ParameterError
 from hotpass.metrics import folder_plugins
 from hotpass.verdicts import GateResult, Json, Verdict, failed, passed
+from hotpass_evaluation.gates import first_champion
 from hotpass_evaluation.gates.common import DATA, DataSource, Unusable, start
 from hotpass_evaluation.gates.metrics import CONFIDENCE, METRICS, requirements_of
 from hotpass_evaluation.gates.requirements import sentence
@@ -87,7 +88,7 @@ class Slices(MeasuringGate):
                 "enum": ["inconclusive", "pass"], "default": "inconclusive",
             },
             "first_champion": {
-                "description": "What to say where no version holds the target stage yet.",
+                "description": "What to say where no version has held the target stage yet.",
                 "enum": ["allow", "deny"], "default": "deny",
             },
             "resamples": {
@@ -133,9 +134,10 @@ class Slices(MeasuringGate):
                     return passed(
                         f"this version holds {stage} itself, so there is nothing to compare it with"
                     )
-            elif self.parameters.get("first_champion", "deny") == "deny":
-                return failed(f"no version holds {stage} yet, so there is nothing to compare with; "
-                              "`first_champion: allow` in the policy lets a first one in")  # fmt: skip
+            else:
+                allowed = self.parameters.get("first_champion", "deny") == "allow"
+                if refused := first_champion.refusal(candidate, allowed):
+                    return failed(refused)
         try:
             job = self._source.job(candidate, champion=self._relative)
             return self._judged(start(self.name, {**job, **self._work(job)}, candidate), candidate, job)

@@ -140,6 +140,19 @@ def test_a_new_champion_begins_a_new_reign():
     assert (after.since, after.newest, looks_of(after, GATE, OF)) == ("record-3-5-Production", 5, [])
 
 
+def test_a_champion_that_left_and_came_back_reigns_on():
+    decisions = [
+        decided(3, moved=True), looked(4, 1, number=1), decided(3, moved=True, number=2, to="Archived"),
+        looked(5, 2, number=3), decided(3, moved=True, number=4),
+    ]  # fmt: skip
+    reign = reign_of(who(3), "Production", decisions)
+    assert (reign.since, reign.newest) == ("record-0-3-Production", 3)
+    assert [look.number for look in looks_of(reign, GATE, OF)] == [1, 2]
+    after_another = [*decisions, decided(6, moved=True, number=5), decided(3, moved=True, number=6)]
+    again = reign_of(who(3), "Production", after_another)
+    assert (again.since, again.newest, again.decisions) == ("record-6-3-Production", 6, ())
+
+
 def test_another_model_under_the_champions_number_does_not_begin_a_reign():
     decisions = [decided(3, moved=True), looked(4, 1, number=1)]
     reign = reign_of(who(3, created=2), "Production", decisions)

@@ -265,6 +265,26 @@ def test_a_first_champion_only_where_the_policy_lets_one_in(study):
     assert "alpha_budget" not in allowed.evidence, "nothing is compared"
 
 
+@pytest.mark.parametrize("gate", ["evaluation", "slices"])
+def test_a_stage_that_was_emptied_gets_no_first_champion(study, gate):
+    def held(version: int, to: str = "Production") -> PastDecision:
+        who = Identity("default", "lead_scoring_model", version, study.candidate("good").facts.created_at_ms)
+        return PastDecision(f"record-{version}-{to}", NOW, who, to, "allowed", True, None, False, ())
+
+    given = study.parameters({"roc_auc": {"better_by": 0}}, first_champion="allow")
+    if gate == "slices":
+        given = {**given, "by": ["job"], "unsettled": "pass"}
+    mine = study.candidate("good").version
+    emptied = study.candidate("good", earlier=[held(1), held(1, "Archived")])
+    result = judge(gate, given, emptied)
+    assert result.verdict == "failed"
+    assert "it was held before, by version 1 last" in result.message
+    assert "hotpass rollback lead_scoring_model --to-version 1 --stage Production" in result.message
+    for earlier in ([held(1, "Staging")], [held(1), held(mine), held(mine, "Archived")]):
+        allowed = judge(gate, given, study.candidate("good", earlier=earlier))
+        assert allowed.verdict == "passed", allowed.message
+
+
 def test_the_champion_itself(study):
     metrics = {"roc_auc": {"better_by": 0}}
     result = study.judge(study.parameters(metrics), "good", stage="Production")
