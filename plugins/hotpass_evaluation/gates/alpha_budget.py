@@ -52,11 +52,11 @@ class Look(NamedTuple):
 
 
 class PastLook(NamedTuple):
-    """A look on record: at which version with which files, on which data."""
+    """A look on record: at which version with which files, and what was seen (`seen_of`)."""
 
     identity: Identity
     files: str
-    data: str
+    seen: str
     number: int
 
 
@@ -112,7 +112,7 @@ def reign_of(champion: Identity, stage: str, decisions: Sequence[PastDecision]) 
 def looks_of(reign: Reign, gate: str, of: str) -> list[PastLook]:
     """The looks on record in this reign by the gate of this name, with parameters of this digest."""
     return [
-        PastLook(decision.identity, str(said.get("files")), str(said.get("data")), said["look"])
+        PastLook(decision.identity, str(said.get("files")), _seen_in(said), said["look"])
         for decision in reign.decisions
         for said in _said(decision, gate)
         if said.get("of") == of and isinstance(said.get("look"), int)
@@ -126,13 +126,24 @@ def _said(decision: PastDecision, gate: str) -> Iterable[dict[str, Any]]:
             yield said
 
 
-def looks_again(budget: Budget, looks: Sequence[PastLook], identity: Identity, files: str) -> dict[str, Look]:
-    """What this very version, with these files, was given on record, by the digest of the data.
+def seen_of(data: str, scores: Mapping[str, str]) -> str:
+    """One text for what a look saw: the rows, and how both models scored them, all by their digests."""
+    return " ".join([data, *(scores.get(role, "") for role in ("challenger", "champion"))])
 
-    The same rows judged by the same rule say the same again, so no second chance is in it.
+
+def _seen_in(said: Mapping[str, Any]) -> str:
+    scores = said.get("scores")
+    return seen_of(str(said.get("data")), scores if isinstance(scores, Mapping) else {})
+
+
+def looks_again(budget: Budget, looks: Sequence[PastLook], identity: Identity, files: str) -> dict[str, Look]:
+    """What this very version, with these files, was given on record, by what was seen.
+
+    The same scores of the same rows judged by the same rule say the same again, so no second chance is in it.
+    A model that answers by chance scores them in another way, and that is another look.
     """
     return {
-        look.data: Look(look.number, budget.share(look.number), again=True)
+        look.seen: Look(look.number, budget.share(look.number), again=True)
         for look in looks
         if look.files == files and look.identity.same_version(identity)
     }
@@ -157,13 +168,14 @@ def next_look(budget: Budget, looks: Sequence[PastLook], reign: Reign, version: 
 
 
 def look_evidence(
-    budget: Budget, look: Look, reign: Reign, *, of: str, files: str, data: str
+    budget: Budget, look: Look, reign: Reign, *, of: str, files: str, data: str, scores: Mapping[str, str]
 ) -> dict[str, Json]:
     """The look as it goes on record; `looks_of` reads it."""
     return {
         "of": of, "look": look.number, "alpha": look.alpha, "again": look.again,
         "spent_before": budget.spent_before(look.number), "total": budget.total,
         "challengers": budget.challengers, "since": reign.since, "files": files, "data": data,
+        "scores": dict(scores),
     }  # fmt: skip
 
 

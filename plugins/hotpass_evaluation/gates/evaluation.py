@@ -22,6 +22,7 @@ from hotpass_evaluation.gates.alpha_budget import (
     looks_of,
     next_look,
     reign_of,
+    seen_of,
 )
 from hotpass_evaluation.gates.common import DATA, DataSource, start
 from hotpass_evaluation.gates.evaluation_exhibits import exhibits
@@ -35,14 +36,14 @@ _NOT_THE_TEST = ("limits", "engine", "spark", "unpickle", "first_champion", "min
 
 
 class _Looks(NamedTuple):
-    """The looks that this candidate gets: `again` by the digest of the data, and `new` on any other."""
+    """The looks that this candidate gets: `again` by what was seen, and `new` for anything else."""
 
     reign: Reign
     again: Mapping[str, Look]
     new: Look
 
-    def on(self, data: str) -> Look:
-        return self.again.get(data, self.new)
+    def on(self, seen: str) -> Look:
+        return self.again.get(seen, self.new)
 
 
 class Evaluation(MeasuringGate):
@@ -69,7 +70,7 @@ class Evaluation(MeasuringGate):
     any challenger of one champion passes without being better below 5%, however many there are: the first
     gets half of it, the next a sixth, a twelfth (`{total: 0.05, challengers: 10}`: ten get a tenth each, and
     later ones nothing). The ledger says how many there were; versions that were registered and never judged
-    count too. The same version on the same data is not a new look.
+    count too. The same version on the same data is not a new look, unless it answers by chance.
 
     Fails, too: data that overlap what the candidate was trained on, and a metric that these rows do not have.
     Below `min_rows`, or `min_positives` of either class, it is inconclusive.
@@ -226,7 +227,7 @@ class Evaluation(MeasuringGate):
                 for one in self._requirements
             ],
             "levels": {
-                "again": {data: _level(look) for data, look in looks.again.items()} if looks else {},
+                "again": {seen: _level(look) for seen, look in looks.again.items()} if looks else {},
                 "new": _level(looks.new) if looks else 0.0,
             },
             "resamples": self.parameters.get("resamples", 2000),
@@ -240,7 +241,7 @@ class Evaluation(MeasuringGate):
     ) -> GateResult:
         info = answer["info"]
         data = info["data"]["digest"]
-        look = looks.on(data) if looks else None
+        look = looks.on(seen_of(data, answer["scores"])) if looks else None
         findings = [
             finding_of(requirement, found, spent=look is not None and not look.alpha)
             for requirement, found in zip(self._requirements, answer["measured"], strict=True)
@@ -263,7 +264,7 @@ class Evaluation(MeasuringGate):
         if looks and look and self._budget:
             evidence[EVIDENCE] = look_evidence(
                 self._budget, look, looks.reign, of=self._of, files=job["challenger"]["digest"],
-                data=data,
+                data=data, scores=answer["scores"],
             )  # fmt: skip
             message += f". {look_words(look, self._budget.total)}"
         elif job["champion"] is None and self._relative and candidate.stage != candidate.to_stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from hotpass.errors import PluginError
 from hotpass.metrics import metrics_of_plugins
+from hotpass_evaluation.gates.alpha_budget import seen_of
 from hotpass_evaluation.statistics import Interval, Measured, Metric, Sample, Undefined, measure
 from hotpass_evaluation.unusable import Unusable
 from hotpass_evaluation.work.curves import Floats, bars, calibration, classifier_curves
@@ -19,8 +21,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     """The metrics of `job["metrics"]`, measured on the rows of the job, with what a report draws of them.
 
     Each metric is `{"metric", "parameters", "needs", "logged", "of_plugin", "confidence", "relative"}`.
-    `levels` are what confidence a comparison with the champion needs at least: `again`, by the digest of the
-    data, and `new` for any other data.
+    `levels` are what confidence a comparison with the champion needs at least: `again`, by what was seen
+    (`alpha_budget.seen_of`), and `new` for anything else.
     """
     scores = scored(job)
     asked: Sequence[Mapping[str, Any]] = job["metrics"]
@@ -28,7 +30,10 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         if one["needs"] not in (None, scores.kind):
             raise Unusable(f"{one['metric']} judges a {one['needs']}, and the model is a {scores.kind}")
     levels = job["levels"]
-    level = levels["again"].get(scores.info["data"]["digest"], levels["new"])
+    digests = {"challenger": digest_of_scores(scores.challenger)}
+    if scores.champion is not None:
+        digests["champion"] = digest_of_scores(scores.champion)
+    level = levels["again"].get(seen_of(scores.info["data"]["digest"], digests), levels["new"])
     confidence = [max(one["confidence"], level) if one["relative"] else one["confidence"] for one in asked]
     sample = Sample(scores.target, scores.challenger, scores.champion, scores.weight, scores.group)
     try:
@@ -40,9 +45,22 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     return {
         "kind": scores.kind,
         "info": dict(scores.info),
+        "scores": digests,
         "measured": [_as_json(one, sure) for one, sure in zip(measured, confidence, strict=True)],
         "curves": curves(scores),
     }
+
+
+def digest_of_scores(scores: Floats) -> str:
+    """The same for scores (rows,) that agree to 12 digits: the last ones are not the model's but those of the
+    machine.
+    """
+    with np.errstate(all="ignore"):
+        scale = 10.0 ** (11 - np.floor(np.log10(np.abs(scores))))
+        rounded = np.round(scores * scale) / scale
+    # Of 0 and of numbers at the ends of what a float holds there is nothing to round.
+    rounded = np.where(np.isfinite(rounded), rounded, scores) + 0.0
+    return hashlib.sha256(rounded.astype("<f8").tobytes()).hexdigest()
 
 
 def curves(scores: Scored) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from hotpass_evaluation.gates.alpha_budget import (
     looks_of,
     next_look,
     reign_of,
+    seen_of,
 )
 from hotpass_evaluation.gates.metrics import requirements_of
 from hotpass_evaluation.gates.requirements import settle
@@ -52,6 +53,9 @@ def looked(version: int, look: int, *, data: str = "data", files: str | None = N
     return decided(version, of=OF, look=look, data=data, files=files or f"files of {version}", **others)
 
 
+SCORES = {"challenger": "its scores", "champion": "the champion's"}
+
+
 @dataclass
 class Court:
     """Judges and keeps a record, the way the gate and the ledger do together."""
@@ -62,17 +66,18 @@ class Court:
     def __post_init__(self):
         self.decisions = [decided(self.champion, moved=True)]
 
-    def judge(self, version: int, data: str = "data", *, recorded: bool = True) -> tuple[float, bool]:
+    def judge(
+        self, version: int, data: str = "data", *, recorded: bool = True, scores: dict[str, str] = SCORES
+    ) -> tuple[float, bool]:
         """Which alpha it gets, and whether it is a new look."""
         reign = reign_of(who(self.champion), "Production", self.decisions)
         past = looks_of(reign, GATE, OF)
         files = f"files of {version}"
-        look = looks_again(self.budget, past, who(version), files).get(data) or next_look(
-            self.budget, past, reign, version
-        )
+        again = looks_again(self.budget, past, who(version), files)
+        look = again.get(seen_of(data, scores)) or next_look(self.budget, past, reign, version)
         if recorded:
             number = len(self.decisions)
-            evidence = look_evidence(self.budget, look, reign, of=OF, files=files, data=data)
+            evidence = look_evidence(self.budget, look, reign, of=OF, files=files, data=data, scores=scores)
             self.decisions.append(decided(version, number=number, **evidence))
         return look.alpha, not look.again
 
@@ -119,6 +124,16 @@ def test_the_same_version_on_the_same_data_is_the_same_look_and_on_others_a_new_
     assert court.judge(4) == (0.025, False)
     assert looks_again(court.budget, [PastLook(who(4), "a", "data", 1)], who(4), "changed files") == {}
     assert looks_again(court.budget, [PastLook(who(4), "a", "data", 1)], who(4, created=2), "a") == {}
+
+
+@pytest.mark.parametrize("role", ["challenger", "champion"])
+def test_who_answers_by_chance_is_looked_at_again_for_what_a_new_look_costs(role):
+    court = Court(Budget(0.05), 3)
+    assert court.judge(4) == (0.025, True)
+    other = {**SCORES, role: "by chance"}
+    assert court.judge(4, scores=other) == (pytest.approx(0.05 / 6), True)
+    assert court.judge(4, scores=other) == (pytest.approx(0.05 / 6), False)
+    assert court.judge(4) == (0.025, False)
 
 
 def test_versions_that_nobody_recorded_count_before_later_ones():

@@ -18,6 +18,7 @@ from hotpass.facts import PastVerdict
 from hotpass.plugins import create_manager
 from hotpass.testing import NOW, candidate, judge
 from hotpass.verdicts import GateResult, Identity, digest_of
+from hotpass_evaluation.work.evaluation import digest_of_scores
 from support.small_models import classifier, rows, store
 
 CLAIM = {
@@ -341,6 +342,29 @@ def test_the_same_version_and_data_again(study, better):
     assert result.evidence["alpha_budget"] == {**better.evidence["alpha_budget"], "again": True}
     assert result.evidence["metrics"] == better.evidence["metrics"]
     assert "look 1 in this champion's reign, as before" in result.message
+
+
+@pytest.mark.parametrize("role", ["challenger", "champion"])
+def test_other_scores_of_the_same_version_and_data_are_a_new_look(study, better, role):
+    who, said = study.candidate("good", "poor"), better.evidence["alpha_budget"]
+    assert len({len(one) for one in said["scores"].values()}) == 1
+    other = {**better.evidence, "alpha_budget": {**said, "scores": {**said["scores"], role: "0" * 64}}}
+    mine = PastDecision(
+        "record-1", NOW, who.identity, "Production", "denied", False, 1, False,
+        (PastVerdict("evaluation", "", "lead", "passed", other),),
+    )  # fmt: skip
+    result = study.judge(study.parameters(alpha_budget=0.05, seed=3), "good", "poor", earlier=[mine])
+    found = result.evidence["alpha_budget"]
+    assert (found["look"], found["again"]) == (2, False)
+    assert metrics_of(result)["roc_auc.better_by"]["confidence"] == pytest.approx(1 - 0.05 / 6)
+
+
+def test_scores_are_the_same_but_for_the_last_digits_of_the_machine():
+    scores = np.array([0.0, 0.4, 1e-320, 0.123456789012, 1.0, -5e300])
+    same = scores * (1 + 2e-16)
+    assert digest_of_scores(same) == digest_of_scores(scores)
+    assert digest_of_scores(scores * (1 + 1e-11)) != digest_of_scores(scores)
+    assert digest_of_scores(scores[::-1]) != digest_of_scores(scores)
 
 
 def test_a_metric_of_a_plugin_folder(study, tmp_path):
