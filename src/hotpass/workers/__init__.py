@@ -22,7 +22,7 @@ What a worker cannot do:
   language, time zone, threads), with its own home, its own temporary and its own working folder, which are
   removed behind it;
 - run on past its time, or leave processes behind: all that it started are ended with it (on Linux also those
-  that went into a session of their own);
+  that went into a session of their own, and those that killed whoever was to end them);
 - take more memory than it may, where the system keeps such a limit (Linux does): each of its processes is
   counted alone;
 - mix what it prints with its answer: its answer travels by a way of its own, and what it prints is kept for
@@ -31,7 +31,11 @@ What a worker cannot do:
 
 What it can do, since it runs as the same user: read and write the files that this user may, use the network,
 and read the environment of other processes of this user. While a worker runs, Linux keeps it from reading
-this process's memory and environment, unless it is root with the right to trace. More takes a sandbox of the
+this process's memory and environment, unless it is root with the right to trace. Where it cannot be told
+whether all that a worker started has ended (this process may gain no rights itself and has a limit of
+processor time, or /proc hides processes) and the worker died of a signal, this process stays private to its
+end. While a worker runs, this process adopts what other children of its leave behind, too; it neither ends
+nor reaps those. More takes a sandbox of the
 operating system: run Hotpass's server as a user of its own, or in a container without network.
 """
 

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_PDEATHSIG, _GET_DUMPABLE, _SET_DUMPABLE, _CHILD_SUBREAPER, _NO_NEW_PRIVS = 1, 3, 4, 36, 38
+_PDEATHSIG, _GET_DUMPABLE, _SET_DUMPABLE = 1, 3, 4
+_SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER, _NO_NEW_PRIVS = 36, 37, 38
 
 #: Address space for the code of libraries and for what they reserve and never use, beyond the data.
 _FOR_CODE = 4 << 30
@@ -30,9 +31,18 @@ def die_with_parent(signal: int) -> None:
     _prctl(_PDEATHSIG, signal)
 
 
-def adopt_orphans() -> bool:
-    """Processes that are left behind below this one become its children. Says whether they will."""
-    return _prctl(_CHILD_SUBREAPER, 1) == 0
+def adopt_orphans(adopt: bool = True) -> bool:
+    """Processes that are left behind below this one become its children, or, with `adopt` false, no longer
+    do. Says whether that is so now.
+    """
+    return _prctl(_SET_CHILD_SUBREAPER, int(adopt)) == 0
+
+
+def adopts() -> bool:
+    """Whether processes that are left behind below this one become its children."""
+    found = ctypes.c_int(0)
+    _prctl(_GET_CHILD_SUBREAPER, ctypes.addressof(found))
+    return bool(found.value)
 
 
 def gain_no_rights() -> None:
@@ -68,6 +78,11 @@ class _Privacy:
                 # 2 is what the system sets for itself, and cannot be set.
                 if not self._wanted and self._before == 1:
                     _prctl(_SET_DUMPABLE, 1)
+
+    def stay(self) -> None:
+        """This process stays private, if somebody has it so now, to its end."""
+        with self._lock:
+            self._wanted += 1
 
 
 #: While it is entered, this process is private (see `be_private`).

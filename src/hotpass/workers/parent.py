@@ -23,7 +23,7 @@ from hotpass.durations import duration_text
 from hotpass.errors import mask
 from hotpass.json_values import Json
 from hotpass.texts import printable
-from hotpass.workers import child, kernel, surroundings
+from hotpass.workers import child, kernel, orphans, surroundings
 
 #: Bytes of an answer; more is no answer.
 LONGEST_ANSWER = 64 << 20
@@ -109,6 +109,8 @@ class Worker:
             self._resources.enter_context(kernel.privacy())
             # Within a worker, those that it starts are ended with it.
             self._leads_group = os.name == "posix" and not child.within()
+            if self._leads_group:
+                self._resources.enter_context(orphans.adoption())
             self._until = time.monotonic() + limits.seconds
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
                 [sys.executable, "-P", "-c", _BEGIN, module],
@@ -126,6 +128,7 @@ class Worker:
         self.stdin: BinaryIO = self._process.stdin  # type: ignore[assignment]
         self.answer: BinaryIO = self._process.stdout  # type: ignore[assignment]
         self._stderr = _Reader(self._process.stderr, most=16 * _TAIL, keep_end=True)  # type: ignore[arg-type]
+        self._began = orphans.began(self._process.pid)
         memory = limits.memory
         envelope = json.dumps({"job": dict(job), "seconds": limits.seconds, "memory": memory}).encode()
         try:
@@ -214,7 +217,14 @@ class Worker:
                 os.killpg(self._process.pid, signal.SIGKILL)
         elif not self._has_ended():
             self._process.kill()
-        self.returncode = self._process.wait()
+        is_over = False
+        try:
+            self.returncode = self._process.wait()
+            is_over = not self._leads_group or orphans.end_those_of(self._began, self.returncode)
+        finally:
+            if not is_over:
+                # What is left may wait for this process to be open again.
+                kernel.privacy.stay()
         self._stderr.join(2)
 
 

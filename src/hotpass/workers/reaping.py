@@ -44,7 +44,8 @@ def _watch(child: int) -> NoReturn:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         status = _reap(child)
-    _end_the_rest()
+    if not _end_the_rest():
+        os.kill(os.getpid(), signal.SIGKILL)  # leaves them to whoever started this
     if os.WIFSIGNALED(status):
         ending = os.WTERMSIG(status)
         with suppress(OSError, ValueError):
@@ -69,13 +70,16 @@ def _reap(child: int | None) -> int | None:
             found = status
 
 
-def _end_the_rest() -> None:
+def _end_the_rest() -> bool:
     until = time.monotonic() + _LONGEST
-    while _reap(None) is None and time.monotonic() < until:
+    while _reap(None) is None:
+        if time.monotonic() > until:
+            return False
         for process in _children():
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal.SIGKILL)
         time.sleep(0.002)
+    return True
 
 
 def _children() -> list[int]:
