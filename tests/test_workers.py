@@ -43,6 +43,12 @@ def work(job):
         return "done"
     if do == "allocate":
         return len(bytearray(job["bytes"]))
+    if do == "file":
+        with open("sparse", "wb") as file:
+            file.truncate(job["bytes"])
+        number = os.memfd_create("m") if hasattr(os, "memfd_create") else os.open("m", os.O_RDWR | os.O_CREAT)
+        os.ftruncate(number, job["bytes"])
+        return "written"
     if do == "signal":
         os.kill(os.getpid(), job["number"])
     if do == "raise":
@@ -136,6 +142,14 @@ def test_memory_is_limited(tmp_path: Path) -> None:
         _run(tmp_path, Limits(60, 256 << 20), do="allocate", bytes=512 << 20)
     assert caught.value.reason == "memory"
     assert _run(tmp_path, Limits(60, 1 << 30), do="allocate", bytes=512 << 20) == 512 << 20
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of processes")
+def test_files_are_limited(tmp_path: Path) -> None:
+    assert _run(tmp_path, do="file", bytes=4 << 30) == "written"
+    with pytest.raises(WorkerFailed, match="File too large"):
+        _run(tmp_path, do="file", bytes=(4 << 30) + 1)
+    assert _run(tmp_path, Limits(60, 5 << 30), do="file", bytes=5 << 30) == "written"
 
 
 def test_time_is_limited(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ _MODULE = "hotpass_evaluation.work.spark_predictor"
 _INSTALL = "pip install 'hotpass[spark]'"
 #: Rows of a file of features; Spark makes a task of one or more of them.
 _ROWS_OF_A_FILE = 1_000_000
+#: And its numbers, 2 GiB of them: a worker writes no file without end.
+_CELLS_OF_A_FILE = 1 << 28
 #: Rows that are scored on this machine as well, and how far apart the scores may be, by their size.
 _COMPARED, _APART = 1000, 1e-9
 
@@ -84,7 +86,8 @@ class Features:
         rows = pa.array(np.arange(self.rows, self.rows + batch.num_rows), pa.int64())
         arrays = [rows, *(_for_spark(column) for column in batch.columns)]
         table = pa.table(arrays, names=[ROW, *(f"c{number}" for number in range(batch.num_columns))])
-        if self._writer is None or self._written >= _ROWS_OF_A_FILE:
+        most = min(_ROWS_OF_A_FILE, _CELLS_OF_A_FILE // max(1, batch.num_columns))
+        if self._writer is None or self._written >= most:
             self.close()
             file = self.folder / f"{self.rows:012d}.parquet"
             self._writer, self._written = pq.ParquetWriter(file, table.schema, compression="snappy"), 0

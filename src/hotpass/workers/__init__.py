@@ -24,7 +24,9 @@ What a worker cannot do:
 - run on past its time, or leave processes behind: all that it started are ended with it (on Linux also those
   that went into a session of their own, and those that killed whoever was to end them);
 - take more memory than it may, where the system keeps such a limit (Linux does): each of its processes is
-  counted alone;
+  counted alone. What it writes into files is not counted, also where they lie in memory (memfd, /dev/shm);
+  each file may have as many bytes as the limit of memory, or 4 GiB where that is less, and the number of
+  files is not limited. Nor is memory that processes share: it may have the limit and 4 GiB more;
 - mix what it prints with its answer: its answer travels by a way of its own, and what it prints is kept for
   messages;
 - answer without end, or gain rights through a program that grants them.

@@ -15,6 +15,9 @@ _SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER, _NO_NEW_PRIVS = 36, 37, 38
 #: Address space for the code of libraries and for what they reserve and never use, beyond the data.
 _FOR_CODE = 4 << 30
 
+#: Bytes of a file that a process may write where its memory is limited to less.
+_FILE = 4 << 30
+
 
 def _prctl(option: int, value: int = 0) -> int:
     if sys.platform != "linux":
@@ -90,8 +93,9 @@ privacy = _Privacy()
 
 
 def limit(seconds: float, memory: int | None) -> bool:
-    """Limits this process and, each alone, those that it starts: to `memory` bytes of data, and to far more
-    processor time than `seconds` of the clock should take. Says whether memory is limited now.
+    """Limits this process and, each alone, those that it starts: to `memory` bytes of data, to files of so
+    many bytes or 4 GiB, which also bounds those in memory, and to far more processor time than `seconds` of
+    the clock should take. Says whether memory is limited now.
     """
     try:
         import resource
@@ -116,6 +120,7 @@ def limit(seconds: float, memory: int | None) -> bool:
     at_most("RLIMIT_CPU", int(seconds * (os.cpu_count() or 1)) + 60)
     if memory is None:
         return True
+    at_most("RLIMIT_FSIZE", max(memory, _FILE))
     # Data is what it asked for and may write to. Address space, the usual limit, counts libraries too, which
     # with many processors reserve far more than they use.
     counts_data = sys.platform == "linux" and at_most("RLIMIT_DATA", memory)
