@@ -24,6 +24,10 @@ _MODULE = "hotpass_evaluation.work.predictor"
 #: Batches that wait to be sent, at most.
 _WAITING = 2
 _LOOK = 0.2  # seconds
+#: Of so many rows the first ones are asked about a second time, when all others were.
+_TWICE = 1000
+#: How far apart the two answers may be, as a share: threads add up in another order.
+_APART = 1e-6
 #: Messages in words; three are sent by one that does as it should.
 _MOST_WORDS = 10
 REMEDY = {"time": ". Raise it: limits: {time: …}", "memory": ". Raise it: limits: {memory: …}"}
@@ -49,6 +53,8 @@ class Predictor:
         self._said: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._batches: queue.Queue[pa.RecordBatch | None] = queue.Queue(_WAITING)
         self._sent: list[int] = []
+        self._rows = 0
+        self._first: pa.RecordBatch | None = None
         self._scores: list[np.ndarray] = []
         self._over = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -86,11 +92,24 @@ class Predictor:
 
     def feed(self, batch: pa.RecordBatch) -> None:
         """Sends a batch. Waits while others wait to be sent."""
+        self._rows += batch.num_rows
+        if self._first is None:
+            # By itself, so that it is the very same question when it is asked again.
+            self._first, batch = batch.slice(0, _TWICE), batch.slice(_TWICE)
+            self._send(self._first)
+        if batch.num_rows:
+            self._send(batch)
+
+    def _send(self, batch: pa.RecordBatch) -> None:
         self._sent.append(batch.num_rows)
         self._put(batch)
 
     def scores(self) -> np.ndarray:
-        """All scores, (rows,) float64, once the last batch was sent."""
+        """All scores, (rows,) float64, once the last batch was sent. Raises Unusable, too, where the first
+        rows get other scores when they are asked about again.
+        """
+        if self._first is not None:
+            self._send(self._first)
         self._put(None)
         rows = sum(self._sent)
         while self._reader.is_alive() and self._worker.seconds_left():
@@ -104,7 +123,16 @@ class Predictor:
             raise self._fault()
         found = np.concatenate(self._scores) if self._scores else np.empty(0)
         self._scores = []
-        return self.checked(found)
+        twice = 0 if self._first is None else self._first.num_rows
+        rest = len(found) - twice
+        found, again = self.checked(found[:rest]), found[rest:]
+        other = int((~np.isclose(again, found[:twice], rtol=_APART, atol=0)).sum())
+        if other:
+            raise Unusable(
+                f"{self.name} answers differently when it is asked again about the same rows ({other:,} of "
+                f"{twice:,}); a model that is judged must not answer by chance"
+            )
+        return found
 
     def checked(self, found: np.ndarray) -> np.ndarray:
         """`found`, scores of this model. Raises Unusable where they are none."""
@@ -190,7 +218,5 @@ class Predictor:
         if self._worker.returncode:
             failure = self._worker.failure(self.name)
             return Unusable(f"{failure}{REMEDY.get(failure.reason, '')}")
-        return Unusable(
-            f"{self.name} answered for {sum(map(len, self._scores))} of {sum(self._sent)} "
-            f"rows.{self._worker.printed()}"
-        )
+        got = min(sum(map(len, self._scores)), self._rows)
+        return Unusable(f"{self.name} answered for {got} of {self._rows} rows.{self._worker.printed()}")

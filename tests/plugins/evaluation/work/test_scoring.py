@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
 
 from hotpass.artifacts import digest_of_folder
 from hotpass_evaluation.unusable import Unusable
@@ -116,7 +120,7 @@ def test_both_models_score_the_same_rows(place: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.group, pd.factorize(data["job"])[0])
     assert found.kind == "classifier"
     assert (found.info["rows"], found.info["positives"], found.info["groups"]) == (600, found.target.sum(), 3)
-    assert found.info["overlap"]["challenger"]["columns"] == 4
+    assert found.info["overlap"]["challenger"]["columns"] == 3  # what it takes
     assert "again" not in found.info
 
     again = scored(job)  # by the digest that is in job["kept"] now
@@ -211,6 +215,17 @@ def test_what_is_said_of_a_model_that_does_not_score(
         scored(job)
     assert time.monotonic() - began < 40
     assert not any("sleep\x00333" in line for line in _command_lines())
+
+
+def test_a_model_that_answers_by_chance_is_not_judged(place: Path, tmp_path: Path) -> None:
+    train = pd.read_parquet(place / "train.parquet")
+    inputs, target = train[["age"]].astype("float64"), (train["y"] == "yes").astype(int)
+    parts = [("line", LogisticRegression()), ("noise", DummyClassifier(strategy="stratified"))]
+    store(VotingClassifier(parts, voting="soft", weights=[0.99, 0.01]).fit(inputs, target), tmp_path / "dice")
+    job = _job(place, tmp_path, challenger=_model(tmp_path / "dice", "challenger"))
+    with pytest.raises(Unusable, match=r"challenger .* answers differently .* by chance") as caught:
+        scored(job)
+    assert re.search(r"\(\d+ of 600\)", str(caught.value))
 
 
 def test_a_pickle_is_not_loaded_unless_it_is_allowed(place: Path, tmp_path: Path) -> None:
