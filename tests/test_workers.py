@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import subprocess
 import sys
@@ -192,13 +193,66 @@ def test_a_module_that_is_none(tmp_path: Path) -> None:
         workers.run("nowhere_at_all", {}, folder=tmp_path, limits=_ENOUGH)
 
 
+@pytest.mark.parametrize("place", ["", ".", "absolute", "link"])
 def test_what_lies_in_the_working_directory_is_not_imported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    (tmp_path / "json.py").write_text("raise SystemExit('the wrong module')")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "json.py").write_text("raise SystemExit('the wrong module')")
+    (tmp_path / "link").symlink_to(here)
+    monkeypatch.chdir(here)
+    places = {"absolute": str(here), "link": str(tmp_path / "link")}
+    monkeypatch.setattr(sys, "path", [places.get(place, place), *sys.path])
     assert _run(tmp_path, a=1) == {"a": 1}
+
+
+def test_who_starts_python_in_a_folder_has_no_worker_import_from_it(tmp_path: Path) -> None:
+    (tmp_path / "wave.py").write_text("raise SystemExit('the wrong module')")
+    (tmp_path / "program.py").write_text(
+        "from pathlib import Path\nfrom hotpass.workers import run, Limits\n"
+        "print(run('imports_wave', {}, folder=Path('.'), limits=Limits(60, None)))"
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "imports_wave.py").write_text(
+        "from hotpass.workers import serve\nimport wave\nserve(lambda job: 'imported')"
+    )
+    command = [sys.executable, "-m", "program"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(elsewhere), *filter(None, sys.path)])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("imported\n", 0), done.stderr
+
+
+@pytest.mark.parametrize("what", ["the module", "a plugin", "a plugin that nobody uses"])
+def test_what_is_ours_is_imported_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    (tmp_path / "their_rules").mkdir()
+    (tmp_path / "their_rules" / "__init__.py").write_text("VALUE = 5")
+    (tmp_path / "their_work.py").write_text(
+        "from hotpass.workers import serve\nimport their_rules\nserve(lambda job: their_rules.VALUE)"
+    )
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(modules), *sys.path])
+    if what != "the module":
+        (tmp_path / "their_work.py").rename(modules / "their_work.py")
+        (tmp_path / "their_rules-1.dist-info").mkdir()
+        (tmp_path / "their_rules-1.dist-info" / "METADATA").write_text("Name: their_rules\nVersion: 1\n")
+        (tmp_path / "their_rules-1.dist-info" / "entry_points.txt").write_text(
+            "[hotpass]\ntheirs = their_rules\n"
+        )
+    if what == "a plugin that nobody uses":
+        with pytest.raises(WorkerFailed, match="No module named 'their_rules'"):
+            workers.run("their_work", {}, folder=tmp_path, limits=_ENOUGH)
+        return
+    if what == "a plugin":
+        imported = importlib.import_module("their_rules")
+        del sys.modules["their_rules"]
+        monkeypatch.setitem(sys.modules, "their_rules", imported)
+    assert workers.run("their_work", {}, folder=tmp_path, limits=_ENOUGH) == 5
 
 
 def test_many_threads_run_workers(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ class Worker:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
                 [sys.executable, "-P", "-c", _BEGIN, module],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                cwd=work, env=surroundings.environment(self._folder, os.environ), bufsize=0,
+                cwd=work, env=surroundings.environment(self._folder, os.environ, module), bufsize=0,
                 start_new_session=self._leads_group,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )  # fmt: skip
