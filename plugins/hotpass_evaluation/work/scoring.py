@@ -110,12 +110,11 @@ def _key(job: Mapping[str, Any], digest: str) -> str:
 
 
 def _fresh(job: dict[str, Any], table: Table) -> Scored:
+    overlap.require_training(job)
     roles = [role for role in ("challenger", "champion") if job.get(role)]
     with ExitStack() as stack:
-        # Both import their libraries while the rows are compared.
         predictor = SparkPredictor if job.get("engine") == "spark" else Predictor
         asked = {role: stack.enter_context(predictor(job[role], job, Path.cwd())) for role in roles}
-        overlaps = overlap.checked(job, table)
         # The champion first: it is in memory before anything of the challenger's runs.
         for role in reversed(roles):
             asked[role].load()
@@ -126,6 +125,8 @@ def _fresh(job: dict[str, Any], table: Table) -> Scored:
                     "told the answer"
                 )
             table.require(model.columns, f"column for {model.name}, which takes it:")
+        taken = {role: list(model.columns) for role, model in asked.items()}
+        overlaps = overlap.checked(job, table, taken)
         columns = Columns(job, table, asked)
         kind = columns.kind()
         target = Target(job["target"], job.get("positive"), numbers=kind == "regressor")
