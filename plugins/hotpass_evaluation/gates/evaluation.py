@@ -33,6 +33,8 @@ from hotpass_evaluation.unusable import Unusable
 
 #: What does not change which test it is, so that changing it does not begin a new budget.
 _NOT_THE_TEST = ("limits", "engine", "spark", "unpickle", "first_champion", "min_rows", "min_positives")
+#: Shares of the rows that repeat another: from where on it is said, and nothing passes.
+_MANY_REPEAT, _MOST_REPEAT = 0.2, 0.5
 
 
 class _Looks(NamedTuple):
@@ -73,7 +75,8 @@ class Evaluation(MeasuringGate):
     count too. The same version on the same data is not a new look, unless it answers by chance.
 
     Fails, too: data that overlap what the candidate was trained on, and a metric that these rows do not have.
-    Below `min_rows`, or `min_positives` of either class, it is inconclusive.
+    Below `min_rows` different rows, or `min_positives` of either class, it is inconclusive; so is what passes
+    only on rows most of which repeat another in every column, unless `group` says which belong together.
 
     To pass: train a better model; or judge on more rows, as many as the message says.
     """
@@ -230,6 +233,7 @@ class Evaluation(MeasuringGate):
                 "again": {seen: _level(look) for seen, look in looks.again.items()} if looks else {},
                 "new": _level(looks.new) if looks else 0.0,
             },
+            "least": list(self._least()),
             "resamples": self.parameters.get("resamples", 2000),
             "seed": self.parameters.get("seed", 0),
             "plugin_files": [str(file) for file in folder_plugins()]
@@ -248,6 +252,7 @@ class Evaluation(MeasuringGate):
         ]
         evidence: dict[str, Json] = {
             "data": info["data"], "rows": info["rows"], "positives": info.get("positives"),
+            "repeated": answer["different"]["repeated"],
             "groups": info.get("groups"), "overlap": info["overlap"],
             "challenger": {"version": candidate.version, "digest": job["challenger"]["digest"]},
             "champion": None if job["champion"] is None
@@ -257,10 +262,19 @@ class Evaluation(MeasuringGate):
             "metrics": {finding.requirement.key: finding.as_json() for finding in findings},
         }  # fmt: skip
         drawn = exhibits(answer["kind"], answer["curves"], findings)
-        short = self._short(info)
+        short = self._short(info, answer["different"])
         if short:
             return GateResult(Verdict.INCONCLUSIVE, short, evidence, exhibits=drawn)
-        message = said(findings)
+        message, verdict = said(findings), together(findings)
+        repeated = answer["different"]["repeated"]
+        if self._source.group is None and repeated > _MANY_REPEAT * info["rows"]:
+            message += (
+                f". {repeated:,} of {counted(info['rows'], 'row')} repeat another in every column: name "
+                "group: …, or have a column that tells them apart (an id), or the intervals are narrower "
+                "than they should be"
+            )
+            if repeated > _MOST_REPEAT * info["rows"] and verdict is Verdict.PASSED:
+                verdict = Verdict.INCONCLUSIVE
         if looks and look and self._budget:
             evidence[EVIDENCE] = look_evidence(
                 self._budget, look, looks.reign, of=self._of, files=job["challenger"]["digest"],
@@ -271,17 +285,21 @@ class Evaluation(MeasuringGate):
             message = "; ".join(filter(None, [
                 f"no version holds {candidate.to_stage} yet, and the policy allows a first champion", message
             ]))  # fmt: skip
-        return GateResult(together(findings), message, evidence, exhibits=drawn)
+        return GateResult(verdict, message, evidence, exhibits=drawn)
 
-    def _short(self, info: Mapping[str, Any]) -> str:
+    def _short(self, info: Mapping[str, Any], different: Mapping[str, int]) -> str:
         """What there is too little of, in words; "" where there is enough."""
         rows, positives = self._least()
         lacking = []
-        if info["rows"] < rows:
-            lacking.append(f"{counted(info['rows'], 'row')}, and min_rows asks for {rows:,}")
+        if different["rows"] < rows:
+            has = counted(info["rows"], "row")
+            if different["repeated"]:
+                has = f"{counted(different['rows'], 'different row')} of {info['rows']:,}"
+            lacking.append(f"{has}, and min_rows asks for {rows:,}")
         classes = {}
         if info.get("positives") is not None:
-            classes = {"positive": info["positives"], "negative": info["rows"] - info["positives"]}
+            found = different["positives"]
+            classes = {"positive": found, "negative": different["rows"] - found}
         lacking += [
             f"{counted(number, what)}, and min_positives asks for {positives:,} of each class"
             for what, number in classes.items()

@@ -14,6 +14,7 @@ from hotpass_evaluation.gates.alpha_budget import seen_of
 from hotpass_evaluation.statistics import Interval, Measured, Metric, Sample, Undefined, measure
 from hotpass_evaluation.unusable import Unusable
 from hotpass_evaluation.work.curves import Floats, bars, calibration, classifier_curves
+from hotpass_evaluation.work.repeats import repeats, twelve_digits
 from hotpass_evaluation.work.scoring import Scored, scored
 
 
@@ -46,21 +47,15 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         "kind": scores.kind,
         "info": dict(scores.info),
         "scores": digests,
+        "different": repeats(job, scores)._asdict(),
         "measured": [_as_json(one, sure) for one, sure in zip(measured, confidence, strict=True)],
         "curves": curves(scores),
     }
 
 
 def digest_of_scores(scores: Floats) -> str:
-    """The same for scores (rows,) that agree to 12 digits: the last ones are not the model's but those of the
-    machine.
-    """
-    with np.errstate(all="ignore"):
-        scale = 10.0 ** (11 - np.floor(np.log10(np.abs(scores))))
-        rounded = np.round(scores * scale) / scale
-    # Of 0 and of numbers at the ends of what a float holds there is nothing to round.
-    rounded = np.where(np.isfinite(rounded), rounded, scores) + 0.0
-    return hashlib.sha256(rounded.astype("<f8").tobytes()).hexdigest()
+    """The same for scores (rows,) that agree to 12 digits."""
+    return hashlib.sha256(twelve_digits(scores).astype("<f8").tobytes()).hexdigest()
 
 
 def curves(scores: Scored) -> dict[str, Any]:

@@ -194,9 +194,53 @@ def test_too_few_rows_settle_nothing_and_spend_nothing(study):
         study.parameters(metrics, min_rows=3000, min_positives=2000, alpha_budget=0.05), "good", "poor"
     )
     assert result.verdict == "inconclusive"
-    assert "2,500 rows, and min_rows asks for 3,000" in result.message
+    assert "different rows of 2,500, and min_rows asks for 3,000" in result.message
     assert "positives, and min_positives asks for 2,000 of each class" in result.message
     assert "alpha_budget" not in result.evidence
+
+
+@pytest.mark.parametrize(
+    ("times", "verdict", "said"),
+    [
+        (1, "passed", ""),
+        (1.3, "passed", "of 3,250 rows repeat another in every column: name group: …, or"),
+        (3, "inconclusive", "of 7,500 rows repeat another in every column: name group: …, or"),
+    ],
+)
+def test_rows_that_stand_there_often_settle_nothing(study, tmp_path, times, verdict, said):
+    file = tmp_path / "often.csv"
+    more = study.holdout.sample(frac=times - 1, replace=times > 2, random_state=0)
+    often = pd.concat([study.holdout, more])
+    often.sample(frac=1, random_state=0).to_csv(file, index=False)
+    given = study.parameters({"roc_auc": {"at_least": 0.6}}, data=str(file))
+    result = study.judge(given, "good")
+    assert result.verdict == verdict, result.message
+    assert said in result.message
+    assert ("repeat" in result.message) == bool(said)
+    twice = len(often) - len(often.drop_duplicates())
+    assert twice <= result.evidence["repeated"] <= twice + 0.2 * len(often)
+    if times < 3:
+        return
+    few = study.judge({**given, "min_rows": 2600}, "good")
+    assert few.verdict == "inconclusive"
+    assert "different rows of 7,500, and min_rows asks for 2,600" in few.message
+    often["customer"] = often.groupby(list(study.holdout), dropna=False).ngroup()
+    often.to_csv(file, index=False)
+    grouped = study.judge({**given, "group": "customer", "resamples": 200}, "good")
+    assert grouped.verdict == "passed", grouped.message
+    assert "repeat" not in grouped.message
+
+
+def test_rows_that_an_id_tells_apart_do_not_repeat(study, tmp_path):
+    alike = rows(2500, 4)[["job", "y"]].assign(lead_id=range(2500))
+    alike.to_csv(tmp_path / "alike.csv", index=False)
+    store(classifier(rows(1500, 1), ("job",)), tmp_path / "by_job")
+    given = study.parameters({"roc_auc": {"at_least": 0.5}}, data=str(tmp_path / "alike.csv"))
+    who = study.candidate("good", files=tmp_path / "by_job")
+    assert judge("evaluation", given, who).evidence["repeated"] == 0
+    alike.drop(columns="lead_id").to_csv(tmp_path / "alike.csv", index=False)
+    found = judge("evaluation", {**given, "min_rows": 5, "min_positives": 3}, who)
+    assert (found.verdict, found.evidence["repeated"]) == ("inconclusive", 2494), found.message
 
 
 def test_a_figure_that_does_not_exist_fails_and_says_why(study):
