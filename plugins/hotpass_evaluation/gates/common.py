@@ -45,9 +45,16 @@ DATA: dict[str, Any] = {
                 "type": "object",
                 "properties": {
                     "file": {"description": "A path from the working directory.", **_TEXT},
-                    "artifact": {"description": "A path among the artifacts of the run.", **_TEXT},
-                    "dataset": {"description": "The name of a data set that the candidate's run logged.",
-                                **_TEXT},
+                    "artifact": {
+                        "description": "A path among the artifacts of the run: rows that whoever trained "
+                        "chose.",
+                        **_TEXT,
+                    },
+                    "dataset": {
+                        "description": "The name of a data set that the candidate's run logged: rows that "
+                        "whoever trained chose.",
+                        **_TEXT,
+                    },
                     "uri": {"description": "A URI that MLflow can read.", **_TEXT},
                     "delimiter": {
                         "description": "What stands between two cells of a CSV file. Left out, the "
@@ -162,6 +169,11 @@ class DataSource:
             parameters.get("unpickle") == "allow", parameters.get("engine", "local"),
             parameters.get("spark", {}), limits_of(parameters.get("limits", {})),
         )  # fmt: skip
+
+    @property
+    def is_brought(self) -> bool:
+        """Whether the run itself brings the rows, so that whoever trained the model chose them."""
+        return self.kind in ("artifact", "dataset")
 
     def in_words(self) -> str:
         """`holdout.csv`, for sentences."""

@@ -31,8 +31,9 @@ from hotpass_evaluation.gates.requirements import finding_of, said, sentence, to
 from hotpass_evaluation.gates.words import counted, percent
 from hotpass_evaluation.unusable import Unusable
 
-#: What does not change which test it is, so that changing it does not begin a new budget.
-_NOT_THE_TEST = ("limits", "engine", "spark", "unpickle", "first_champion", "min_rows", "min_positives")
+#: What is asked of whom. Nothing else begins a new budget: neither a seed nor another file, whose rows are
+#: another look in the same one.
+_THE_TEST = ("target", "positive", "weight", "group", "metrics", "confidence")
 #: Shares of the rows that repeat another: from where on it is said, and nothing passes.
 _MANY_REPEAT, _MOST_REPEAT = 0.2, 0.5
 
@@ -77,6 +78,9 @@ class Evaluation(MeasuringGate):
     Fails, too: data that overlap what the candidate was trained on, and a metric that these rows do not have.
     Below `min_rows` different rows, or `min_positives` of either class, it is inconclusive; so is what passes
     only on rows most of which repeat another in every column, unless `group` says which belong together.
+
+    `data: {artifact: …}` and `{dataset: …}` are rows that the run itself brings, so whoever trains a model
+    chooses what it is judged by. Where that is not you, keep a file.
 
     To pass: train a better model; or judge on more rows, as many as the message says.
     """
@@ -148,12 +152,20 @@ class Evaluation(MeasuringGate):
         self._relative = any(one.relative for one in self._requirements)
         self._allow_first = parameters.get("first_champion", "deny") == "allow"
         self._budget = budget_of(parameters.get("alpha_budget"))
-        self._of = digest_of({key: value for key, value in parameters.items() if key not in _NOT_THE_TEST})
+        self._of = digest_of({key: parameters[key] for key in _THE_TEST if key in parameters})
         if self._budget and not self._relative:
             raise ParameterError(
                 "alpha_budget is for comparisons with the champion, and no metric is compared",
                 ("alpha_budget",),
                 "Give a metric better_by or may_lose_at_most, or leave alpha_budget out.",
+            )  # fmt: skip
+        if self._budget and self._source.is_brought:
+            raise ParameterError(
+                "alpha_budget is for rows that stay the same from one challenger to the next, and "
+                f"{self._source.in_words()} comes from whoever trained: each run could bring a test of "
+                "its own",
+                ("alpha_budget",),
+                "Judge by rows that you keep (data: holdout.csv, or {uri: …}), or leave alpha_budget out.",
             )  # fmt: skip
         if "first_champion" in parameters and not self._relative:
             raise ParameterError(
@@ -190,6 +202,8 @@ class Evaluation(MeasuringGate):
                 "The chance that any challenger of one champion passes without being better is at most "
                 f"{percent(self._budget.total)}" + (f", shared by {several} of them." if several else ".")
             )
+        if self._source.is_brought:
+            words.append("Whoever trains it chooses these rows: the run itself brings them.")
         if self._relative:
             words.append(
                 "Where there is no champion yet, it is enough that what is compared can be measured."

@@ -366,12 +366,27 @@ def test_the_budget_of_a_reign(study, better):
     given = study.parameters({"roc_auc": {"better_by": 0}}, alpha_budget={"total": 0.05, "challengers": 2})
     first = study.judge(given, "good", "poor")
     assert first.verdict == "passed"
-    assert first.evidence["alpha_budget"]["of"] == digest_of(given) != said["of"]
+    asked = {key: given[key] for key in ("target", "positive", "metrics")}
+    assert first.evidence["alpha_budget"]["of"] == digest_of(asked) != said["of"]
     earlier = [decided(2, first, 1, 1), decided(3, first, 2, 2)]
     spent = study.judge(given, "good", "poor", version=4, earlier=earlier)
     assert spent.verdict == "inconclusive"
     assert spent.message.endswith("The budget of this champion's reign, 5%, is spent: it is look 3")
     assert spent.evidence["alpha_budget"]["alpha"] == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 8}, {"resamples": 300}, {"data": "copy.csv"}, {"alpha_budget": 0.1}], ids=str
+)
+def test_what_is_no_other_test_goes_on_with_the_budget(study, tmp_path, change):
+    first = study.parameters({"roc_auc": {"better_by": 0}}, alpha_budget=0.05)
+    other = {**first, **change}
+    if "data" in change:
+        other["data"] = str(tmp_path / "copy.csv")
+        study.holdout.assign(more=1).to_csv(other["data"], index=False)
+    before = study.judge(first, "good", "poor")
+    after = study.judge(other, "good", "poor", version=3, earlier=[decided(2, before, 1, 1)])
+    assert after.evidence["alpha_budget"]["look"] == 2
 
 
 def test_the_same_version_and_data_again(study, better):

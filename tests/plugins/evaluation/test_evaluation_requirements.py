@@ -258,6 +258,15 @@ def test_what_the_schema_refuses(parameters):
         make(Evaluation, {**BASE, **parameters})
 
 
+@pytest.mark.parametrize("data", [{"artifact": "rows.csv"}, {"dataset": "validation"}], ids=str)
+def test_rows_that_the_run_brings_have_no_budget_and_are_explained_as_such(data):
+    given = {**BASE, "data": data, "metrics": {"roc_auc": {"better_by": 0}}}
+    assert "Whoever trains it chooses these rows: the run itself brings them." in Evaluation(given).explain()
+    with pytest.raises(ParameterError, match="each run could bring a test of its own") as caught:
+        Evaluation({**given, "alpha_budget": 0.05})
+    assert caught.value.path == ("alpha_budget",)
+
+
 @pytest.mark.parametrize("key", ["alpha_budget", "first_champion"])
 def test_what_is_for_comparisons_needs_one(key):
     value = {"alpha_budget": 0.05, "first_champion": "allow"}[key]
