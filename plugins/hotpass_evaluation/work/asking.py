@@ -7,7 +7,6 @@ the model and the handing over.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import time
@@ -22,7 +21,7 @@ import pyarrow as pa
 from hotpass.texts import printable
 from hotpass.workers import Limits, Worker, start
 from hotpass_evaluation.unusable import Unusable
-from hotpass_evaluation.work.frames import SCORES, Broken, hear
+from hotpass_evaluation.work.frames import SCORES, Broken, hear, words
 
 _MODULE = "hotpass_evaluation.work.predictor"
 _SHOWN = 2000  # characters of what a predictor says
@@ -54,7 +53,7 @@ class Asked:
         self.loading, self.starting = (time.perf_counter() - ready) * 1000, (ready - began) * 1000
         try:
             self.columns = {str(column): str(kind) for column, kind in said["columns"].items()}
-        except (KeyError, AttributeError):
+        except (KeyError, AttributeError, RecursionError):
             raise Unusable(f"{name} does not say what it takes") from None
         self._began = False
 
@@ -78,29 +77,27 @@ class Asked:
     def _hear(self) -> bytearray:
         try:
             message = hear(self._answer)
+            if message and message[0] == SCORES:
+                return message[1]
+            said = words(message[1]) if message else None
         except Broken:
             raise Unusable(f"{self.name} answered something that is no score") from None
-        if message is None:
+        if said is None:
             self._worker.wait()
             raise Unusable(str(self._worker.failure(self.name)))
-        kind, content = message
-        if kind != SCORES:
-            said = json.loads(content)
-            why = said.get("unusable") if isinstance(said, dict) else None
-            raise Unusable(printable(str(why or f"{self.name} does not answer with scores"))[:_SHOWN])
-        return content
+        raise Unusable(printable(said.get("unusable") or f"{self.name} does not answer with scores")[:_SHOWN])
 
     def _words(self) -> dict[str, Any]:
         try:
             message = hear(self._answer)
-            said = json.loads(message[1]) if message else None
-        except (Broken, ValueError):
+            said = words(message[1]) if message else None
+        except Broken:
             raise Unusable(f"{self.name} answered something that makes no sense") from None
-        if message is None:
+        if said is None:
             self._worker.wait()
             raise Unusable(str(self._worker.failure(self.name)))
-        if not isinstance(said, dict) or "unusable" in said:
-            raise Unusable(printable(str(said["unusable"] if isinstance(said, dict) else said))[:_SHOWN])
+        if "unusable" in said:
+            raise Unusable(printable(said["unusable"])[:_SHOWN])
         return said
 
     def _send(self, data: Any) -> None:

@@ -29,6 +29,19 @@ def say_words(out: BinaryIO, **said: Any) -> None:
     say(out, WORDS, json.dumps(said).encode())
 
 
+def words(content: bytes | bytearray) -> dict[str, Any]:
+    """A JSON object that was said; what it says is unusable is text. Raises Broken, also for what is nested
+    too deep to be read.
+    """
+    try:
+        said = json.loads(content)
+    except (ValueError, RecursionError, MemoryError):
+        raise Broken from None
+    if not isinstance(said, dict) or not isinstance(said.get("unusable", ""), str):
+        raise Broken
+    return said
+
+
 def hear(stream: BinaryIO) -> tuple[bytes, bytearray] | None:
     """The next message; None at the end. Raises Broken."""
     head = _read(stream, 9)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import queue
 import threading
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ import pyarrow as pa
 from hotpass.texts import printable
 from hotpass.workers import Limits, Worker, start
 from hotpass_evaluation.unusable import Unusable
-from hotpass_evaluation.work.frames import SCORES, Broken, hear
+from hotpass_evaluation.work.frames import SCORES, Broken, hear, words
 
 _MODULE = "hotpass_evaluation.work.predictor"
 #: Batches that wait to be sent, at most.
@@ -82,7 +81,7 @@ class Predictor:
         try:
             self.kind = _KINDS[said["kind"]]
             self.columns = {str(name): str(how) for name, how in said["columns"].items()}
-        except (KeyError, AttributeError, TypeError):
+        except (KeyError, AttributeError, TypeError, RecursionError):
             raise Unusable(f"{self.name} does not say what it is and takes") from None
 
     def begin(self, schema: pa.Schema) -> None:
@@ -173,7 +172,7 @@ class Predictor:
             sink.close()
 
     def _read(self) -> None:
-        left, words = 0, _MOST_WORDS
+        left, more = 0, _MOST_WORDS
         try:
             while message := hear(self._worker.answer):
                 kind, content = message
@@ -184,15 +183,15 @@ class Predictor:
                         raise Broken
                     self._scores.append(np.frombuffer(content[: len(content) // 8 * 8], np.float64))
                 else:
-                    words -= 1
-                    said = json.loads(content)
-                    if not words or not isinstance(said, dict):
+                    more -= 1
+                    if not more:
                         raise Broken
-                    self._said.put(said)
-        except (Broken, ValueError, OSError):
+                    self._said.put(words(content))
+        except (Broken, ValueError, OSError, MemoryError):
             self._said.put({"unusable": f"{self.name} answered something that is no score"})
-        self._said.put(None)
-        self._over.set()
+        finally:
+            self._said.put(None)
+            self._over.set()
 
     def _hear(self) -> dict[str, Any]:
         try:
@@ -202,14 +201,14 @@ class Predictor:
         if said is None:
             raise self._fault()
         if "unusable" in said:
-            raise Unusable(printable(str(said["unusable"]))[:_MOST])
+            raise Unusable(printable(said["unusable"])[:_MOST])
         return said
 
     def _raise_what_it_said(self) -> None:
         while not self._said.empty():
             said = self._said.get()
             if said and "unusable" in said:
-                raise Unusable(printable(str(said["unusable"]))[:_MOST])
+                raise Unusable(printable(said["unusable"])[:_MOST])
 
     def _fault(self) -> Unusable:
         """What is wrong with a process that hangs, or has ended before it was done."""
@@ -218,5 +217,7 @@ class Predictor:
         if self._worker.returncode:
             failure = self._worker.failure(self.name)
             return Unusable(f"{failure}{REMEDY.get(failure.reason, '')}")
+        if not self._rows:
+            return Unusable(f"{self.name} ended while it was loaded.{self._worker.printed()}")
         got = min(sum(map(len, self._scores)), self._rows)
         return Unusable(f"{self.name} answered for {got} of {self._rows} rows.{self._worker.printed()}")

@@ -18,6 +18,8 @@ from hotpass.workers import job, streams
 from hotpass_evaluation.unusable import Unusable
 from hotpass_evaluation.work.frames import SCORES, say, say_words
 
+_MOST = 500  # characters of an error
+
 
 def main() -> None:
     """Says that it is ready; waits for a line; loads, and says what the model wants; answers batches."""
@@ -43,6 +45,19 @@ def main() -> None:
                 say(out, SCORES, memoryview(scores.tobytes()))
     except (Unusable, CallError, RegistryError) as error:
         say_words(out, unusable=str(error))
+    except SystemExit:
+        say_words(
+            out,
+            unusable=f"{asked['name']} ends the process that asks it (SystemExit). Take sys.exit() out of "
+            "the model's code and log it again",
+        )
+
+
+def brief(error: BaseException) -> str:
+    """The name of an error and its first sentence; libraries add paragraphs of advice."""
+    lines = str(error).strip().splitlines()
+    said = lines[0].partition(". ")[0].strip().rstrip(".:")[:_MOST] if lines else ""
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def private_copy(asked: dict[str, Any], place: Path) -> Path:
@@ -83,7 +98,10 @@ class Model(NamedTuple):
         except (MemoryError, Unusable):
             raise
         except Exception as error:
-            raise Unusable(f"{self.name} cannot score these rows: {type(error).__name__}: {error}") from error
+            remedy = "Correct the rows, or let the model's pipeline take them as they are"
+            if "NaN" in str(error) or "infinity" in str(error):
+                remedy = "Impute empty and infinite values in the model's pipeline, or fill them in the data"
+            raise Unusable(f"{self.name} cannot score these rows: {brief(error)}. {remedy}") from error
         try:
             values = np.asarray(found, dtype=np.float64)
         except (TypeError, ValueError):
@@ -135,7 +153,7 @@ def load(asked: dict[str, Any], place: Path) -> Model:
 
 
 def _sklearn(folder: Path, asked: dict[str, Any], typed: dict[str, str], stored_in: str) -> Model:
-    from hotpass.errors import CallError
+    from hotpass.errors import CallError, RegistryError
     from hotpass.ml.serialization import load_folder
     from hotpass.transform.model_inputs import as_inputs, column_names, columns_by_kind
     from hotpass_evaluation.work.coding import positive_index
@@ -149,6 +167,10 @@ def _sklearn(folder: Path, asked: dict[str, Any], typed: dict[str, str], stored_
         said, found, _ = str(error).partition(" If you have looked at them")
         remedy = " If you trust whoever registers models, allow it in the policy: unpickle: allow"
         raise Unusable(said + remedy * bool(found)) from None
+    except RegistryError as error:
+        if isinstance(error.__cause__, MemoryError):
+            raise error.__cause__ from None
+        raise Unusable(f"{str(error).rstrip('.')}. Log the model again and register that") from None
     names = column_names(estimator)
     numeric, text = columns_by_kind(estimator)
     columns = {}
@@ -187,7 +209,12 @@ def _types_in(folder: Path, stored_in: str) -> list[str]:
     file = (folder / stored_in).resolve()
     if file.suffix != ".skops" or not file.is_relative_to(folder.resolve()) or not file.is_file():
         return []
-    return list(skops.io.get_untrusted_types(file=file))
+    try:
+        return list(skops.io.get_untrusted_types(file=file))
+    except MemoryError:
+        raise
+    except Exception:  # a file that is none, which loading it says
+        return []
 
 
 def _pyfunc(folder: Path, name: str, typed: dict[str, str]) -> Model:
@@ -197,7 +224,14 @@ def _pyfunc(folder: Path, name: str, typed: dict[str, str]) -> Model:
         import mlflow.pyfunc
     except ImportError:
         raise Unusable(f"{name} needs MLflow to be loaded: pip install 'hotpass[evaluate]'") from None
-    loaded = mlflow.pyfunc.load_model(str(folder))
+    try:
+        loaded = mlflow.pyfunc.load_model(str(folder))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Unusable(
+            f"{name} cannot be loaded: {brief(error)}. Install here what it needs, or log it again"
+        ) from error
 
     def score(frame: Any) -> Any:
         return loaded.predict(frame.assign(**{one: _typed(frame[one], typed[one]) for one in typed}))

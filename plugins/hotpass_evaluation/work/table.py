@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from hotpass.texts import shown
+from hotpass.workers import memory_limit, size_text
 from hotpass_evaluation.unusable import Unusable
 
 #: Rows of a batch.
@@ -145,6 +146,8 @@ class Table:
     def _faults(self, types: Mapping[str, pa.DataType]) -> Iterator[None]:
         try:
             yield
+        except MemoryError:
+            raise Unusable(_too_large(self.name)) from None
         except (pa.ArrowException, OSError, EOFError, ValueError) as error:
             raise Unusable(self._csv_fault(str(error), types)) from None
 
@@ -183,6 +186,12 @@ class Table:
                 f"{found['wanted']} columns. "
                 "Put cells with the delimiter in them into quotation marks, or name the delimiter: "
                 "data: {…, delimiter: ';'}"
+            )
+        if "straddling" in error:
+            return (
+                f"{self.name}: a row is longer than {size_text(_BLOCK)}. Look for a quotation mark "
+                "that nobody "
+                "closes, and leave out columns of long texts"
             )
         if "UTF8" in error.upper() or "utf-8" in error:
             return self._not_utf8("")
@@ -296,9 +305,16 @@ def _csv_header(file: Path, name: str, delimiter: str | None) -> tuple[str, list
         raise Unusable(
             f"{name} is not UTF-8 text. Save it as UTF-8: iconv -f cp1252 -t utf-8 OLD.csv > NEW.csv"
         )
-    if delimiter is None:
-        delimiter = max(_DELIMITERS, key=lambda mark: len(next(csv_text.reader(lines[:1], delimiter=mark))))
-    header = next(csv_text.reader(lines, delimiter=delimiter))
+    try:
+        if delimiter is None:
+            delimiter = max(
+                _DELIMITERS, key=lambda mark: len(next(csv_text.reader(lines[:1], delimiter=mark)))
+            )
+        header = next(csv_text.reader(lines, delimiter=delimiter))
+    except csv_text.Error as error:
+        raise Unusable(
+            f"the first line of {name} must name the columns, and cannot be read: {error}. Correct it"
+        ) from None
     if len(lines) < 2 and len(start) < _SAMPLE:
         raise Unusable(f"{name} has a first line and no row")
     return delimiter, header
@@ -323,7 +339,15 @@ def _digest(file: Path) -> str:
 def _reading(name: str) -> Iterator[None]:
     try:
         yield
+    except MemoryError:
+        raise Unusable(_too_large(name, " It may help to write it with smaller row groups.")) from None
     except (pa.ArrowException, OSError, EOFError, ValueError) as error:
         raise Unusable(
             f"{name} cannot be read: {shown(str(error).splitlines()[0] if str(error) else error)}"
         ) from None
+
+
+def _too_large(name: str, also: str = "") -> str:
+    allowed = memory_limit()
+    limit = "there is" if allowed is None else f"its limit of {size_text(allowed)}"
+    return f"reading {name} needs more memory than {limit}.{also} Raise it: limits: {{memory: …}}"

@@ -42,6 +42,10 @@ operating system: run Hotpass's server as a user of its own, or in a container w
 """
 
 from hotpass.workers.child import job, serve, streams
-from hotpass.workers.parent import Limits, Worker, WorkerFailed, run, start
+from hotpass.workers.kernel import memory_limit
+from hotpass.workers.parent import Limits, Worker, WorkerFailed, run, size_text, start
 
-__all__ = ["Limits", "Worker", "WorkerFailed", "job", "run", "serve", "start", "streams"]
+__all__ = [
+    "Limits", "Worker", "WorkerFailed", "job", "memory_limit", "run", "serve", "size_text", "start",
+    "streams",
+]  # fmt: skip

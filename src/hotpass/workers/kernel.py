@@ -125,3 +125,13 @@ def limit(seconds: float, memory: int | None) -> bool:
     # with many processors reserve far more than they use.
     counts_data = sys.platform == "linux" and at_most("RLIMIT_DATA", memory)
     return at_most("RLIMIT_AS", memory + (_FOR_CODE if counts_data else 0)) or counts_data
+
+
+def memory_limit() -> int | None:
+    """Bytes of data that this process may have; None where that is not limited, or nobody says."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if soft == resource.RLIM_INFINITY else soft

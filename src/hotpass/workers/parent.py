@@ -79,7 +79,7 @@ def run(module: str, job: Mapping[str, Json], *, folder: Path, limits: Limits) -
             raise WorkerFailed(f"{module} answered with more than {size_text(LONGEST_ANSWER)}", "answer")
         try:
             return json.loads(bytes(answer.data))
-        except ValueError:
+        except (ValueError, RecursionError):
             said = "nothing" if not answer.data else "with something else than JSON"
             raise WorkerFailed(f"{module} answered {said}.{worker.printed()}", "answer") from None
 
