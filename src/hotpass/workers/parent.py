@@ -23,7 +23,7 @@ from hotpass.durations import duration_text
 from hotpass.errors import mask
 from hotpass.json_values import Json
 from hotpass.texts import printable
-from hotpass.workers import child, kernel, orphans, surroundings
+from hotpass.workers import child, kernel, orphans, pausing, surroundings
 
 #: Bytes of an answer; more is no answer.
 LONGEST_ANSWER = 64 << 20
@@ -101,6 +101,7 @@ class Worker:
         self.module, self.limits = module, limits
         self.returncode: int | None = None
         self._late = False
+        self._stopped: list[int] = []
         self._resources = ExitStack()
         self._folder = Path(tempfile.mkdtemp(prefix="worker-", dir=folder)).absolute()
         self._resources.callback(shutil.rmtree, self._folder, ignore_errors=True)
@@ -170,6 +171,16 @@ class Worker:
                     stream.close()
             self._resources.close()
 
+    def pause(self) -> None:
+        """Stops it and all that it started, until `resume`; its time goes on. Nothing on Windows."""
+        if self.returncode is None:
+            self._stopped = pausing.stop_below(self._process.pid)
+
+    def resume(self) -> None:
+        """Lets what `pause` stopped run again."""
+        pausing.go_on(self._stopped)
+        self._stopped = []
+
     def failure(self, subject: str = "") -> WorkerFailed:
         """Why it has ended otherwise than well. `subject` is how the message calls it."""
         who, code, printed = subject or self.module, self.returncode or 0, self._stderr.text()
@@ -206,6 +217,8 @@ class Worker:
     def _end(self) -> None:
         if self.returncode is not None:
             return
+        if self._process.pid in self._stopped:
+            self.resume()  # what is stopped hears no SIGTERM
         if not self._has_ended() and sys.platform == "linux":
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)  # see `reaping`
