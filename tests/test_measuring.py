@@ -159,7 +159,7 @@ def test_a_scan_and_a_backtest_do_not_measure_again(
     answer = command("policy", "backtest", "--plugins", "gates", "--since", "1d", "--json")
     [case] = answer.json["cases"]
     assert case["now"]["outcome"] == "inconclusive"
-    assert "not looked at: what weigh measures" in str(case["now"])
+    assert "not looked at: weigh is not run here" in str(case["now"])
     assert Path("asked.txt").read_text() == before
 
 

@@ -26,7 +26,7 @@ from hotpass.facts import (
     VersionFacts,
 )
 from hotpass.people import Proves, anything_goes, registrant_of, trainer_of
-from hotpass.sources import Files, NotAtHand, Sources
+from hotpass.sources import IN_A_CASE, Files, NotAtHand, Sources
 from hotpass.verdicts import GateResult, Identity, Json, is_json
 
 __all__ = [
@@ -353,9 +353,7 @@ class Candidate(Subject):
         if self._stand_ins is None:
             return None
         if gate not in self._stand_ins:
-            raise NotAtHand(
-                f"what {gate} measures, and nothing says what it found; a case says it under `measured:`"
-            )
+            raise NotAtHand(f"{gate} is not run here, and nothing says what it found{IN_A_CASE}")
         return self._stand_ins[gate]
 
     def earlier(self) -> Sequence[PastDecision]:

@@ -10,6 +10,9 @@ from typing import NamedTuple, Protocol
 from hotpass.facts import LoggedModelFacts, ModelFile, PastDecision, RunFacts, Stay
 from hotpass.verdicts import Json
 
+IN_A_CASE = "; a case says it under `measured:`"
+"""What ends the message of NotAtHand where a case can supply it; a backtest leaves it out."""
+
 
 class NotAtHand(Exception):
     """Raised to a gate that asks for what is not looked at here, as a model's files in a backtest."""

@@ -15,7 +15,7 @@ from hotpass.facts import Person, VersionFacts
 from hotpass.policy.model import PolicySet
 from hotpass.registry.mlflow_registry import MlflowRegistry
 from hotpass.registry.port import ModelFacts
-from hotpass.sources import NotAtHand
+from hotpass.sources import IN_A_CASE, NotAtHand
 from hotpass.verdicts import (
     Decision,
     Enforcement,
@@ -220,15 +220,16 @@ class _Judge:
         return Ruling(decision.outcome, stops, notes, unseen)
 
 
+def _open(judgement: Judgement) -> Judgement:
+    why = judgement.result.message.removeprefix(_MARK).removesuffix(IN_A_CASE)
+    return judgement._replace(result=inconclusive(f"not looked at: {why}"))
+
+
 def _without_unseen(decision: Decision, *, denied: bool) -> tuple[Decision, tuple[str, ...]]:
     """`decision` with gates that asked for what is not at hand as inconclusive, and the names of those."""
     if not any(_is_unseen(judgement) for judgement in decision.judgements):
         return decision, ()
-    judgements = tuple(
-        j._replace(result=inconclusive(f"not looked at: {j.result.message.removeprefix(_MARK)}"))
-        if _is_unseen(j) else j
-        for j in decision.judgements
-    )  # fmt: skip
+    judgements = tuple(_open(j) if _is_unseen(j) else j for j in decision.judgements)
     unseen = tuple(j.entry.name for j in decision.judgements if _is_unseen(j))
     outcome = outcome_of(judgements, vetoed=denied)
     return replace(decision, judgements=judgements, outcome=outcome), unseen

@@ -158,9 +158,8 @@ def _remarks(found: Backtest) -> list[str]:
     unseen = Counter(name for case in found.cases for name in case.now.unseen)
     for name, count in unseen.most_common():
         remarks.append(
-            f"{name}: {count:,} not looked at, since that would take files or a plugin's evidence one "
-            "by one; "
-            "counted as inconclusive. For files: --with-files"
+            f"{name}: {count:,} not looked at and counted as inconclusive: a backtest runs no gate that "
+            "measures, asks for no plugin's evidence, and reads MLmodel files only with --with-files"
         )
     remark(
         sum(case.gone for case in found.cases),

@@ -213,7 +213,7 @@ def _person(who: str | Person) -> Person:
 def _stand_in(gate: str, said: GateResult | Verdict | str) -> GateResult:
     if isinstance(said, GateResult):
         return said
-    return GateResult(Verdict(said), f"{gate} was not run: it is said to have {said}")
+    return GateResult(Verdict(said), f"{gate} was not run: the case says {said}")
 
 
 def _approval(number: int, given: str | Person | Approval) -> Approval:
