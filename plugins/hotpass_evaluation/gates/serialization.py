@@ -47,8 +47,9 @@ class Serialization(MeasuringGate):
     JSON and other text. Bugs in those formats' own parsers are beyond it.
 
     To pass: log the model with `hotpass train` or `hotpass.ml.log_run`, or with
-    `mlflow.sklearn.log_model(…, serialization_format="skops")`. Name what you have looked at under
-    `trusted_types`, and what you accept under `allow`.
+    `mlflow.sklearn.log_model(…, serialization_format="skops")`, which wants the types of some models named:
+    for trees and forests, `skops_trusted_types=["sklearn.tree._tree.Tree"]`. Name what you have looked at
+    under `trusted_types`, and what you accept under `allow`.
     """
 
     name = "serialization"
