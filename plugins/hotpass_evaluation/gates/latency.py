@@ -44,9 +44,9 @@ class Latency(MeasuringGate):
     libraries with one thread (`threads`). After `warm_up` requests each request is timed from outside that
     process: from the moment at which its rows are handed over until its scores have arrived. So the model has
     no say in the clock, and a part of a millisecond for the handing over is in the figures. There is no web
-    server and no network in between: a service is slower than this, and never faster. What is answered to
-    single rows must be what is answered to them in a batch, or the gate fails: a model that answers fast and
-    wrong is not fast.
+    server and no network in between: a service is slower than this, and never faster. Every answer
+    must be what another process of the model, asked before, gave to the same rows in batches, or the gate
+    fails: a model that answers fast and wrong is not fast.
 
     The rows are those of `data`, or else the run's artifact `validation/validation.parquet`, or else the
     model's input example. Take more than a few: a model could remember its answers.
@@ -56,7 +56,8 @@ class Latency(MeasuringGate):
     sides of it is `inconclusive`, with about as many requests as would settle it. Bursts of other work on the
     machine are in the times and not in the intervals, so measure where it is quiet, or compare:
     `than_champion` asks both models in turn with the same rows, and judges the median of the ratios of each
-    two times, from which what disturbs both at the same moment is gone. Without a champion it asks nothing.
+    two times, from which what disturbs both at the same moment is gone. The model that is not asked stands
+    still meanwhile (on Linux with all that it started, on Windows not). Without a champion it asks nothing.
 
     To pass: the message says by how much. Fewer trees, fewer columns, a simpler encoding of categories are
     what usually helps.

@@ -55,7 +55,7 @@ class Asked:
             self.columns = {str(column): str(kind) for column, kind in said["columns"].items()}
         except (KeyError, AttributeError, RecursionError):
             raise Unusable(f"{name} does not say what it takes") from None
-        self._began = False
+        self._began = self._paused = False
 
     def ask(self, rows: pa.RecordBatch) -> tuple[float, npt.NDArray[np.float64]]:
         """Milliseconds until the answer was here, and the scores (rows,). Raises Unusable."""
@@ -73,6 +73,21 @@ class Asked:
         if not np.isfinite(scores).all():
             raise Unusable(f"{self.name} gives no number (NaN or infinity) for some of the rows")
         return took, scores
+
+    def pause(self) -> None:
+        """Stops the model and all that it started, until `awake`. Nothing on systems that are not POSIX."""
+        self._worker.pause()
+        self._paused = True
+
+    @contextlib.contextmanager
+    def awake(self) -> Iterator[None]:
+        """For the time of the block, one that was paused is not."""
+        self._worker.resume()
+        try:
+            yield
+        finally:
+            if self._paused:
+                self._worker.pause()
 
     def _hear(self) -> bytearray:
         try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,8 @@ from hotpass_evaluation.work.table import ROWS, Table
 from hotpass_evaluation.work.timing import curve, more_needed, percentile
 
 _SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-#: Rows of timed requests that are asked for again, all at once.
-_AGAIN = 50
+#: Rows that are asked for at once, untimed.
+_MANY = 1000
 _RTOL, _ATOL = 1e-5, 1e-6  # single precision
 
 
@@ -29,15 +29,62 @@ def run(job: Mapping[str, Any]) -> dict[str, Any]:
     times, curves, and how many requests would settle what is not settled.
     """
     limit_threads(job["threads"])
+    # The champion first: it has answered before anything of the challenger's runs.
+    roles = [role for role in ("champion", "challenger") if job.get(role)]
+    known = {role: _known(job, role) for role in roles}
     with ExitStack() as stack:
-        models = {
-            role: stack.enter_context(asked(job[role], job))
-            for role in ("challenger", "champion")
-            if job.get(role)
-        }
+        models: dict[str, Asked] = {}
+        for role in roles:
+            models[role] = stack.enter_context(asked(job[role], job))
+            if len(roles) > 1:
+                models[role].pause()
         tables = {role: _rows(job, model) for role, model in models.items()}
-        kinds = {kind: _measured(models, tables, wanted, job) for kind, wanted in job["kinds"].items()}
+        for role in roles:
+            if not tables[role].schema.equals(known[role].schema):
+                raise _Otherwise(models[role].name, "takes other columns")
+        kinds = {kind: _measured(models, tables, known, wanted, job) for kind, wanted in job["kinds"].items()}
     return {"kinds": kinds, "distinct_rows": _distinct(tables["challenger"])}
+
+
+class _Known(NamedTuple):
+    """What a model says of each row where nobody looks at the clock: `scores` is NaN for rows that it was not
+    asked about.
+    """
+
+    schema: pa.Schema
+    scores: npt.NDArray[np.float64]
+
+
+def _known(job: Mapping[str, Any], role: str) -> _Known:
+    """Asks a process of its own, many rows at a time, before there is one whose answers are timed: it cannot
+    know what that one is going to say.
+    """
+    with asked(job[role], job) as model:
+        table = _rows(job, model)
+        wanted = np.flatnonzero(_picked(job, table.num_rows))
+        scores = np.full(table.num_rows, np.nan)
+        for start in range(0, len(wanted), _MANY):
+            some = wanted[start : start + _MANY]
+            _, scores[some] = model.ask(table.take(pa.array(some)))
+    return _Known(table.schema, scores)
+
+
+def _picked(job: Mapping[str, Any], count: int) -> npt.NDArray[np.bool_]:
+    """Which of `count` rows some request has."""
+    picked = np.zeros(count, bool)
+    for wanted in job["kinds"].values():
+        for rows in _draws(count, wanted["rows"], job):
+            picked[rows] = True
+            if picked.all():
+                return picked
+    return picked
+
+
+def _draws(count: int, size: int, job: Mapping[str, Any]) -> Iterator[npt.NDArray[np.int64]]:
+    """The rows of each request, those of the warm-up first."""
+    draw = np.random.default_rng(0)
+    for _ in range(job["warm_up"] + job["requests"]):
+        yield draw.choice(count, size, replace=size > count)
 
 
 def _rows(job: Mapping[str, Any], model: Asked) -> pa.RecordBatch:
@@ -100,26 +147,29 @@ def _distinct(rows: pa.RecordBatch) -> int:
 def _measured(
     models: Mapping[str, Asked],
     tables: Mapping[str, pa.RecordBatch],
+    known: Mapping[str, _Known],
     wanted: Mapping[str, Any],
     job: Mapping[str, Any],
 ) -> dict[str, Any]:
-    draw = np.random.default_rng(0)
     count = min(table.num_rows for table in tables.values())
-    size, requests = wanted["rows"], job["requests"]
     times: dict[str, list[float]] = {role: [] for role in models}
-    seen: dict[str, list[tuple[int, float]]] = {role: [] for role in models}
+    wrong, asked_for = dict.fromkeys(models, 0), 0
     order = list(models)
-    for number in range(-job["warm_up"], requests):
-        picked = draw.choice(count, size, replace=size > count)
+    for number, picked in enumerate(_draws(count, wanted["rows"], job)):
+        asked_for += len(picked)
         for role in order:
-            took, scores = models[role].ask(tables[role].take(pa.array(picked)))
-            if number >= 0:
+            model = models[role]
+            with model.awake():
+                took, scores = model.ask(tables[role].take(pa.array(picked)))
+            same = np.isclose(scores, known[role].scores[picked], rtol=_RTOL, atol=_ATOL)
+            wrong[role] += int((~same).sum())
+            if number >= job["warm_up"]:
                 times[role].append(took)
-                seen[role].append((int(picked[0]), float(scores[0])))
         # Whoever comes first has the colder cache; each does so half of the time.
         order.reverse()
-    for role, model in models.items():
-        _ask_again(model, tables[role], seen[role][-_AGAIN:])
+    for role, count in wrong.items():
+        if count:
+            raise _Otherwise(models[role].name, f"gave other scores to {count:,} of {asked_for:,} rows")
     challenger = {
         name: percentile(times["challenger"], share, job["confidence"]) for name, share in _SHARES.items()
     }
@@ -127,9 +177,10 @@ def _measured(
         "challenger": {name: _rounded(one) for name, one in challenger.items()},
         "champion": None, "ratio": None,
         "settled_by": {
-            name: more_needed(requests, challenger[name], limit) for name, limit in wanted["limits"].items()
+            name: more_needed(job["requests"], challenger[name], limit)
+            for name, limit in wanted["limits"].items()
         },
-        "curves": {role: curve(of_role) for role, of_role in times.items()},
+        "curves": {role: curve(times[role]) for role in ("challenger", "champion") if role in times},
     }  # fmt: skip
     if "champion" in models:
         found["champion"] = {
@@ -141,16 +192,12 @@ def _measured(
     return found
 
 
-def _ask_again(model: Asked, table: pa.RecordBatch, seen: list[tuple[int, float]]) -> None:
-    """Raises Unusable where rows get other scores in other company than when the clock ran."""
-    rows = pa.array([row for row, _ in seen])
-    before: npt.NDArray[np.float64] = np.array([score for _, score in seen])
-    _, again = model.ask(table.take(rows))
-    different = int((~np.isclose(again, before, rtol=_RTOL, atol=_ATOL)).sum())
-    if different:
-        raise Unusable(
-            f"{model.name} gave other scores to {different} of {len(seen)} rows when they were asked "
-            "about again "
+class _Otherwise(Unusable):
+    """A model does not say while the clock runs what it says elsewhere."""
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(
+            f"{name} {what} while it was timed than in another process that was asked about the same rows "
             "together, so that its times say nothing"
         )
 

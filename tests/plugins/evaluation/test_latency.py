@@ -38,6 +38,72 @@ class Hurried(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-le
         return self.predict_proba(rows)[:, 1] > 0.5
 
 
+class Remembering(Hurried):
+    """Says again in a batch what it said of a single row."""
+
+    def __init__(self) -> None:
+        self.said: dict[float, float] = {}
+
+    def predict_proba(self, rows: Any) -> Any:
+        values = np.asarray(rows)[:, 0]
+        if len(values) == 1:
+            self.said[values[0]] = 0.5
+        won = np.array([self.said.get(value, 1 / (1 + np.exp(-value))) for value in values])
+        return np.c_[1 - won, won]
+
+
+class Busy(Hurried):
+    """Keeps a processor busy, also in the time of others, from two processes; its answers are right."""
+
+    def predict_proba(self, rows: Any) -> Any:
+        import os
+        import time
+        from pathlib import Path
+
+        if not hasattr(self, "place"):
+            self.place = Path(FOLDER) / str(os.getpid())
+            if not os.fork():
+                os.setsid()
+                until = time.monotonic() + 60
+                while time.monotonic() < until:
+                    before = time.monotonic()
+                    time.sleep(0.001)
+                    # Each line is a time in which it was stopped, in milliseconds.
+                    if (gap := time.monotonic() - before) > 0.05:
+                        with self.place.open("a") as file:
+                            file.write(f"{gap * 1000:.0f}\n")
+                os._exit(0)
+        won = np.full(len(rows), 0.5)
+        return np.c_[1 - won, won]
+
+
+class Slow(Hurried):
+    """Takes a tenth of a second."""
+
+    def predict_proba(self, rows: Any) -> Any:
+        import time
+
+        time.sleep(0.1)
+        won = np.full(len(rows), 0.5)
+        return np.c_[1 - won, won]
+
+
+FOLDER = ""
+
+
+def pickled(model: Any, folder: Path) -> Path:
+    """The folder of a model whose class goes with it."""
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    try:
+        signature = mlflow.models.infer_signature(ROWS)
+        mlflow.sklearn.save_model(
+            model, folder, serialization_format="cloudpickle", signature=signature, pip_requirements=[]
+        )
+    finally:
+        cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    return folder
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folders `quick`, `slow` (a forest) and `hurried`."""
@@ -51,13 +117,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         serialization_format="skops", pip_requirements=[],
         skops_trusted_types=["sklearn.tree._tree.Tree", "numpy.dtype"],
     )  # fmt: skip
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    signature = mlflow.models.infer_signature(ROWS)
-    mlflow.sklearn.save_model(
-        Hurried(), folder / "hurried", serialization_format="cloudpickle", signature=signature,
-        pip_requirements=[],
-    )  # fmt: skip
-    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    pickled(Hurried(), folder / "hurried")
     return folder
 
 
@@ -132,7 +192,41 @@ def test_fast_and_wrong_is_not_fast(models: Path, rows: str, tmp_path: Path) -> 
     result = assert_fails(Latency, policy, asked(models, "hurried", tmp_path))
     assert "unpickle: allow" in result.message
     result = assert_fails(Latency, {**policy, "unpickle": "allow"}, asked(models, "hurried", tmp_path))
-    assert "gave other scores to 9 of 9 rows" in result.message
+    assert "gave other scores to 9 of 9 rows while it was timed" in result.message
+
+
+def test_what_it_remembers_to_have_said_is_no_excuse(models: Path, rows: str, tmp_path: Path) -> None:
+    pickled(Remembering(), tmp_path / "remembering")
+    policy = {
+        "single": {"p50": {"at_most": "5s"}}, "batch": {"rows": 50}, "data": rows, "requests": 9,
+        "warm_up": 0, "unpickle": "allow",
+    }  # fmt: skip
+    result = assert_fails(Latency, policy, asked(tmp_path, "remembering", tmp_path))
+    assert "gave other scores to 9 of 9 rows while it was timed than in another process" in result.message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only its first process is stopped")
+def test_a_model_stands_still_while_the_other_is_timed(
+    rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "FOLDER", str(tmp_path / "gaps"))
+    (tmp_path / "gaps").mkdir()
+    pickled(Busy(), tmp_path / "busy")
+    pickled(Slow(), tmp_path / "slow")
+    policy = {
+        "than_champion": {"slower_by_at_most": "0 percent"}, "data": rows, "requests": 8, "warm_up": 0,
+        "unpickle": "allow",
+    }  # fmt: skip
+    judged = asked(tmp_path, "busy", tmp_path, champion={"files": tmp_path / "slow"})
+    assert_passes(Latency, policy, judged)
+    gaps = [len([one for one in file.read_text().split() if float(one) >= 95])
+            for file in (tmp_path / "gaps").iterdir()]  # fmt: skip
+    # It is asked first and last: every turn of the other lies in a gap, but that two of them may share one.
+    assert max(gaps) >= 3
+    left = [
+        one for one in Path("/proc").iterdir() if one.name in {f.name for f in (tmp_path / "gaps").iterdir()}
+    ]
+    assert not left
 
 
 @pytest.mark.parametrize(
