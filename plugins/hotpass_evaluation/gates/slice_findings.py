@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,13 +11,14 @@ from hotpass.decimals import is_finite, number_text
 from hotpass.exhibits import Exhibit
 from hotpass.spoken import all_of
 from hotpass.verdicts import Verdict
-from hotpass_evaluation.gates.requirements import Requirement, finding_of
+from hotpass_evaluation.gates.requirements import Finding, Requirement, finding_of
 from hotpass_evaluation.gates.slicing import Disparity
-from hotpass_evaluation.gates.words import counted, percent, rounded
+from hotpass_evaluation.gates.words import counted, decimals_for, percent, rounded
 from hotpass_evaluation.statistics.holm import adjusted
 
 #: How many slices a drawing shows.
 KEPT = 60
+_ENDS = ("value", "low", "high")
 
 
 class Judged(NamedTuple):
@@ -63,12 +65,26 @@ def by_slice(segments: Sequence[Mapping[str, Any]], requirements: Sequence[Requi
             ends = {"value": interval.value, "low": interval.low, "high": interval.high}
             said |= {name: end if is_finite(end) else None for name, end in ends.items()}
             said["limit"] = requirement.limit
-        message = f"{segment['name']} ({counted(segment['rows'], 'row')}): {finding.message or 'measured'}"
+        elif verdict is Verdict.PASSED:
+            short = -math.inf  # Nothing is compared, so whatever is comes before it.
+        message = (
+            f"{segment['name']} ({counted(segment['rows'], 'row')}): {finding.message or _alone(finding)}"
+        )
         judged.append(Judged(
             segment["name"], segment["rows"], requirement.key, verdict,
             message.partition(": not settled by these")[0] + doubt, short, said,
         ))  # fmt: skip
     return judged
+
+
+def _alone(finding: Finding) -> str:
+    """Of a comparison without a champion: the figure, and that it stands alone."""
+    figure = finding.found["challenger"]
+    places = decimals_for(*(figure["value"] if figure[end] is None else figure[end] for end in _ENDS))
+    return (
+        f"{finding.requirement.metric} is {rounded(figure['value'], places)}, compared with nothing: "
+        "there is no champion"
+    )
 
 
 def between(one: Disparity, found: Mapping[str, Any]) -> Judged:

@@ -67,12 +67,15 @@ def disparities(
         if not np.isfinite(value):  # a ratio of nothing to nothing
             found["measures"][name] = None
             continue
-        shares = counts[kept] / counts[kept].sum()
         draws = max(2, round(units * float(rows[kept].sum() / rows.sum())))
+        # Half a row more in each cell: decisions that no row of a group shows would be taken as impossible.
+        shares = counts[kept] / counts[kept].sum() + 0.5 / draws
+        shares /= shares.sum()
         drawn = rng.multinomial(draws, shares.reshape(-1), _RESAMPLES).reshape(_RESAMPLES, -1, 2, 2)
         resampled = _measure(name, drawn.astype(float))
         resampled = resampled[np.isfinite(resampled)]
         middle = value - (float(resampled.mean()) - float(_measure(name, shares[None])[0]))
+        middle = min(max(middle, 0.0), 1.0)
         away = float(stats.norm.ppf(confidence) * resampled.std())
         found["measures"][name] = {
             "value": value, "low": max(0.0, middle - away), "high": min(1.0, middle + away)
