@@ -230,6 +230,18 @@ class Drift(MeasuringGate):
                 + "; ".join(self._in_words(one, columns) for one in drifted[:_NAMED])
                 + (f"; and {len(names[_NAMED:])} more" if len(names) > _NAMED else "")
             )  # fmt: skip
+        lacking = [
+            f"{figure} of {column}"
+            for column, own in self._own.items()
+            for figure in own
+            if figure not in columns[column]
+        ]
+        if lacking:
+            return Verdict.INCONCLUSIVE, (
+                f"columns: has a limit on {all_of(lacking)}, and there is no such figure of what "
+                "these columns "
+                "hold; write another under columns:"
+            )
         if bare:
             return Verdict.INCONCLUSIVE, (
                 f"there is no figure of {all_of(bare)} that a limit is written for; add psi or missing under "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -102,7 +100,3 @@ def column(array: pa.ChunkedArray) -> Column:
     texts = sorted(distinct.to_pylist())
     places = pc.index_in(array, pa.array(texts, array.type)).cast(pa.float64())
     return Column(places.to_numpy().astype(float), texts)
-
-
-def columns(table: pa.Table, names: Iterable[str]) -> Mapping[str, Column]:
-    return {name: column(table.column(name)) for name in names}

@@ -150,6 +150,10 @@ def _together(
     if len(others) < job["fewest_others"]:
         return None
     some = np.random.default_rng(0).permutation(len(target))[:_TOGETHER_ROWS]
+    # Each fold needs rows, of each class, to be judged on.
+    of_each = np.bincount(target[some] == 1, minlength=2) if classes else np.array([len(some)])
+    if of_each.min() < _TOGETHER_FOLDS:
+        return None
     matrix = np.column_stack([_encoded(columns[name], target, fold, classes)[some] for name in others])
     return {
         "column": best, "alone": found[best]["value"], "others": len(others), "rows": len(some),

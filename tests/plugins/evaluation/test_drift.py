@@ -107,3 +107,11 @@ def test_parameters() -> None:
     assert make(Drift, {"data": "recent.csv"}).explain() == [
         "Each column of recent.csv is distributed as in the training data: psi at most 0.2."
     ]
+
+
+def test_a_limit_that_fits_no_figure_of_its_column_does_not_pass_unseen(folder: Path) -> None:
+    assert_verdict(
+        Verdict.INCONCLUSIVE, Drift,
+        {"data": str(folder / "same.csv"), "columns": {"job": {"ks": {"at_most": 0.1}}}}, against(folder),
+        match="a limit on ks of job, and there is no such figure",
+    )  # fmt: skip

@@ -146,3 +146,10 @@ def test_parameters() -> None:
     said = " ".join(make(Leakage, {"target": "y", "allow": {"duration": "planned"}}).explain())
     assert "better than 0.8" in said
     assert "The column duration may: planned." in said
+
+
+def test_too_few_rows_to_try_the_others_on(folder: Path) -> None:
+    frame = made().sort_values("won").iloc[[0, 1, -2, -1]]
+    assert_verdict(
+        Verdict.INCONCLUSIVE, Leakage, {"target": "won"}, trained_on(folder, frame), match="there are 2 rows"
+    )
