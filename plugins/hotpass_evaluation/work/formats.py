@@ -1,10 +1,10 @@
-"""What a file of a model is by its bytes, and whether reading it can run code. Nothing is ever loaded here.
-"""
+"""What a file of a model is by its bytes, and whether reading it can run code. Nothing is ever loaded."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import pickletools
@@ -12,7 +12,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from tokenize import TokenError
 from typing import IO, Any, NamedTuple
+
+from numpy.lib import format as npy
 
 #: Only read by their own formats' parsers, which build numbers, strings and tables. Text needs no entry.
 _INERT = frozenset({
@@ -74,8 +77,7 @@ def _inside(stream: IO[bytes], path: str, within: str | None = None) -> Iterator
         else:
             yield from _archive(stream, suffix)
     elif head.startswith(_NPY):
-        if b"|O" in head[:256] or b"'O" in head[:256]:
-            yield "pickle", "is an array of Python objects, which are pickled"
+        yield from _array(head)
     elif head.startswith(_HDF5):
         yield from _hdf5(stream)
     elif raw:
@@ -170,6 +172,18 @@ def _archive(stream: IO[bytes], suffix: str) -> Iterator[tuple[str, str]]:
                         yield kind, f"holds {info.filename[:80]}, which {why}"
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, ValueError) as error:
         yield "unknown", f"is an archive that cannot be read ({error})"
+
+
+def _array(head: bytes) -> Iterator[tuple[str, str]]:
+    """By numpy's own reading of the header, which can spell a type in many ways."""
+    stream = io.BytesIO(head)
+    try:
+        version = npy.read_magic(stream)
+        readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+        if readers[version](stream)[2].hasobject:
+            yield "pickle", "is an array of Python objects, which are pickled"
+    except (KeyError, ValueError, TypeError, SyntaxError, TokenError, RecursionError):
+        yield "unknown", "is an array with a header that numpy does not read"
 
 
 def _keras(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
