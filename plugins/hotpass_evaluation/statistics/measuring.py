@@ -67,7 +67,9 @@ def _as_asked(found: Measured | Undefined, metric: Metric) -> Measured | Undefin
     if isinstance(found, Undefined):
         return found
     for interval in (found.challenger, found.champion, found.gain):
-        if interval and (not math.isfinite(interval.value) or math.isnan(interval.low + interval.high)):
+        if interval and (
+            not math.isfinite(interval.value) or math.isnan(interval.low) or math.isnan(interval.high)
+        ):
             return Undefined("the numbers are too large, or too far apart, to compute it from")
     return found._replace(metric=metric)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hotpass.ledger.record import Entry, State
 from hotpass.pages.drawing import DASHES, Drawer
 from hotpass.pages.figures import Figure, Plot, figures_of
-from hotpass.pages.numbers import moment, number
+from hotpass.pages.numbers import moment
 from hotpass.texts import printable
 from hotpass.verdicts import Decision, Enforcement, Judgement, Outcome, Verdict
 
@@ -175,7 +175,6 @@ def _template() -> jinja2.Template:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
         finalize=_safe,
     )  # fmt: skip
-    environment.filters["number"] = number
     return environment.get_template("report.html")
 
 

@@ -266,3 +266,14 @@ def test_only_the_proportions_of_weights_count(metric: Metric, scale: float) -> 
 def test_numbers_too_large_to_compute_with_are_undefined(name: str) -> None:
     sample = _made()
     assert "too large" in _why(sample._replace(challenger=sample.challenger * 1.7e308), Metric(name))
+
+
+def test_a_gain_in_a_single_row_has_no_bounds_and_is_no_overflow() -> None:
+    random = np.random.default_rng(0)
+    target = random.normal(size=200)
+    champion = target + random.normal(size=200)
+    challenger = champion.copy()
+    challenger[0] = target[0]
+    found = _one(Sample(target, challenger, champion), Metric("rmse"))
+    assert found.gain is not None
+    assert (found.gain.low, found.gain.high) == (-math.inf, math.inf)
