@@ -11,8 +11,9 @@ Real data has twins. How many is asked twice, for whoever trained the model coul
   another one alike, or, where that is less, as many as the twins among the data's own rows explain. Among n
   times as many rows a row has a twin at most n times as often. Beyond p, (s - p) / (1 - p) of the rows were
   trained on.
-- Of as many training rows as there are rows of data, drawn at random, the data must not have more twins than
-  it has among itself.
+- Of as many training rows as there are rows of data, drawn at random, the data must not have more than twice
+  the twins that it has among itself. Twice, since a model may be trained on a part of the people, who are
+  more alike than all of them.
 
 Where nearly all rows have a twin in training and few among themselves, that is never natural enough to pass,
 but for training data of few combinations, each of which comes many times.
@@ -73,11 +74,16 @@ class Overlap(NamedTuple):
         return min(self.twins / self.training, explained)
 
     @property
+    def _own_at_most(self) -> float:
+        """The expected share of twins among as many training rows as there are rows of data, at most."""
+        return min(1.0, 2 * self.own_thinned)
+
+    @property
     def excess(self) -> float:
         """The share of rows trained on, beyond what twins explain; not below 0."""
         if self.by_key:
             return self.share
-        pairs = ((self.share, self.natural), (self.thinned, self.own_thinned))
+        pairs = ((self.share, self.natural), (self.thinned, self._own_at_most))
         return max(0.0, *((seen - twins) / (1 - twins) for seen, twins in pairs if twins < 1), 0.0)
 
     @property
@@ -100,7 +106,7 @@ class Overlap(NamedTuple):
         error = math.sqrt(guess * (1 - guess) * (1 / self.rows + 1 / self.training))
         if self.share > expected + Z * error:
             return True
-        expected = self.own_thinned + at_most * (1 - self.own_thinned)
+        expected = self._own_at_most + at_most * (1 - self._own_at_most)
         guess = (max(expected, self.thinned) * self.rows + 2) / (self.rows + 4)
         # Of both shares, and of twins that come in pairs.
         return self.thinned > expected + Z * math.sqrt(4 * guess * (1 - guess) / self.rows) + Z**2 / self.rows

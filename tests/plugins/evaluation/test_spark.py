@@ -171,7 +171,8 @@ def test_a_model_in_spark_sees_neither_credentials_nor_the_target(
     [
         ("differ = 1", r"otherwise in Spark than on this machine: 1000 of 1000 rows .*by up to 0[.]25"),
         ("if spark: raise ValueError('no such luck')",
-         r"Spark could not score with the challenger .*cannot score these rows: ValueError: no such luck\. Correct"),
+         r"Spark could not score with the challenger .*cannot score these rows: "
+         r"ValueError: no such luck\. Correct"),
     ],
 )  # fmt: skip
 def test_what_a_model_does_only_in_spark_is_found_out(

@@ -158,14 +158,25 @@ def test_only_what_the_model_takes_is_compared(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-def test_a_tenth_among_repeated_rows_is_found(tmp_path: Path, times: int) -> None:
-    train = _many_twins(4000, 1).assign(balance=np.random.default_rng(5).normal(size=4000).round(2))
-    data = _many_twins(1000, 2).assign(balance=np.random.default_rng(6).normal(size=1000).round(2))
+def test_three_tenths_among_repeated_rows_are_found(tmp_path: Path, times: int) -> None:
+    train = _many_twins(8000, 1).assign(balance=np.random.default_rng(5).normal(size=8000).round(2))
+    data = _many_twins(2000, 2).assign(balance=np.random.default_rng(6).normal(size=2000).round(2))
     repeated = _table(pd.concat([train] * times), tmp_path / "t.parquet")
     assert not between(_table(data, tmp_path / "apart.csv"), repeated).is_above(0.0)
-    mixed = pd.concat([data[:700], train[:300]])
+    mixed = pd.concat([data[:1400], train[:600]])
     found = between(_table(mixed, tmp_path / "d.csv"), repeated)
     assert found.is_above(0.0)
+
+
+def test_a_model_of_a_part_of_the_people_is_not_accused(tmp_path: Path) -> None:
+    """They are more alike than all, so the data has more twins among them than among itself."""
+    dense = _many_twins(12_000, 1)
+    apart = _many_twins(1000, 3)
+    apart["balance"] = np.random.default_rng(4).normal(size=1000)
+    data = pd.concat([dense[:2000], apart])
+    found = between(_table(data, tmp_path / "d.csv"), _table(dense[2000:], tmp_path / "t.parquet"))
+    assert found.thinned > 1.2 * found.own_thinned
+    assert not found.is_above(0.0)
 
 
 @pytest.mark.parametrize("rows", [300, 5000])
