@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hotpass.errors import PluginError
-from hotpass.metrics import folder_plugins, metrics_of_plugins
-from hotpass.plugins import create_manager
+from hotpass.metrics import metrics_of_plugins
+from hotpass.plugins import create_manager, files_with
 
 PLUGIN = """
 from hotpass import hookimpl
@@ -31,10 +31,9 @@ def folder(tmp_path):
 def test_a_folder_that_a_manager_loaded_is_known(folder):
     file = folder()
     (file.parent / "without.py").write_text("X = 1\n")
-    assert file not in folder_plugins()
-    create_manager([file.parent], entry_points=False)
-    assert file in folder_plugins()
-    assert file.parent / "without.py" not in folder_plugins()
+    assert files_with(create_manager(), "hotpass_metrics") == []
+    assert files_with(create_manager([file.parent]), "hotpass_metrics") == [file]
+    assert files_with(create_manager(), "hotpass_metrics") == [], "another manager's is not in force"
 
 
 def test_the_metric_of_a_file(folder):

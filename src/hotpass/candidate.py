@@ -362,6 +362,12 @@ class Candidate(Subject):
         """
         return self._sources.earlier()
 
+    def plugin_files(self, hook: str) -> Sequence[Path]:
+        """The files of plugin folders in force that have `hook`, for a gate that needs it in a process of its
+        own.
+        """
+        return self._sources.plugin_files(hook)
+
     def fetch(self, uri: str) -> Path:
         """A copy of what is at a URI that MLflow can read artifacts from: `runs:/…`, `s3://…`, `file:///…`.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from hotpass.ledger.approvals import goes_back_to, standing_approvals
 from hotpass.ledger.chain import Chain
 from hotpass.ledger.reading import past_decisions, stays_of
 from hotpass.people import anything_goes
+from hotpass.plugins import files_with
 from hotpass.registry.port import Evidence, ModelFacts, Registry
 from hotpass.shelf import Shelf
 from hotpass.sources import Files, NotAtHand
@@ -118,6 +120,7 @@ class VersionSources:
         evidence: Callable[[str], Json],
         earlier: Callable[[], Sequence[PastDecision]] = tuple,
         shelf: Shelf | None = None,
+        plugin_files: Callable[[str], Sequence[Path]] = lambda hook: (),
     ) -> None:
         """Without a `shelf`, files are not at hand."""
         self._registry = registry
@@ -128,6 +131,7 @@ class VersionSources:
         self._evidence = evidence
         self._earlier = earlier
         self._shelf = shelf
+        self._plugin_files = plugin_files
         self._file: tuple[ModelFile | None] | None = None
         self._known_stays: Sequence[Stay] | None = None
         self._supplied: dict[str, Json | Exception] = {}
@@ -166,6 +170,9 @@ class VersionSources:
 
     def earlier(self) -> Sequence[PastDecision]:
         return self._earlier()
+
+    def plugin_files(self, hook: str) -> Sequence[Path]:
+        return self._plugin_files(hook)
 
     def files(self) -> Files:
         found = self._kept().files(self._facts)
@@ -270,7 +277,7 @@ def gather(
         facts,
         VersionSources(
             registry, facts, batch, model, stays_for(facts), lambda name: supply(candidate, name),
-            earlier, shelf,
+            earlier, shelf, partial(files_with, manager),
         ),
         to_stage,
         champion=rival, artifact_digest=artifact_digest, rollback=rollback, requester=requester,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hotpass.errors import PluginError
-from hotpass.modules import GROUP, import_file, imported_files
+from hotpass.modules import GROUP, import_file
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
@@ -34,11 +34,6 @@ class Metric:
     name: str
     higher_is_better: bool
     compute: Callable[[Any, Any, Any], float]
-
-
-def folder_plugins() -> list[Path]:
-    """The files of plugin folders that are loaded in this process and contribute metrics."""
-    return imported_files("hotpass_metrics")
 
 
 def metrics_of_plugins(names: Iterable[str], files: Sequence[str | Path] = ()) -> dict[str, Metric]:

@@ -35,13 +35,8 @@ def import_file(file: Path) -> ModuleType:
     return module
 
 
-def imported_files(hook: str) -> list[Path]:
-    """The files of plugin folders that this process has imported and that have this hook, as far as they are
-    still there.
-    """
-    files = (
-        Path(module.__file__)
-        for name, module in list(sys.modules.items())
-        if name.startswith(_FOLDER) and module.__file__ and hasattr(module, hook)
-    )
-    return sorted(file for file in files if file.is_file())
+def file_of(plugin: object) -> Path | None:
+    """The file of a plugin folder that `plugin` was imported from; None for one that is installed."""
+    if isinstance(plugin, ModuleType) and plugin.__name__.startswith(_FOLDER) and plugin.__file__:
+        return Path(plugin.__file__)
+    return None

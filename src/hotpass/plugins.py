@@ -19,7 +19,7 @@ from hotpass.copies import called
 from hotpass.errors import PluginError
 from hotpass.gates import Gate, check_gate_class
 from hotpass.modules import GROUP as GROUP
-from hotpass.modules import import_file
+from hotpass.modules import file_of, import_file
 
 
 def create_manager(folders: Sequence[str | Path] = (), *, entry_points: bool = True) -> pluggy.PluginManager:
@@ -188,3 +188,9 @@ def _signature_hint(plugin: object) -> str:
                 else f"; the hooks are {', '.join(sorted(specs))}"
             ))  # fmt: skip
     return ("\n" + "\n".join(lines)) if lines else ""
+
+
+def files_with(manager: pluggy.PluginManager, hook: str) -> list[Path]:
+    """The files of plugin folders that `manager` has and that answer `hook`, in the order of their paths."""
+    answering = (plugin for plugin in manager.get_plugins() if hasattr(plugin, hook))
+    return sorted(file for file in map(file_of, answering) if file is not None)

@@ -42,6 +42,10 @@ class Sources(Protocol):
         """Every decision on record about the model, oldest first."""
         ...
 
+    def plugin_files(self, hook: str) -> Sequence[Path]:
+        """The files of plugin folders in force that have this hook."""
+        ...
+
     # Files. All of these may raise NotAtHand.
 
     def files(self) -> Files:

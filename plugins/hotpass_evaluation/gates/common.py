@@ -92,7 +92,8 @@ DATA: dict[str, Any] = {
                     },
                     "key": {
                         "description": "Columns that say which row it is, such as an id. Left out, rows are "
-                        "the same that are equal in every column, and natural twins are allowed for.",
+                        "the same that are equal in all that the model takes, and natural twins are "
+                        "allowed for.",
                         "type": "array", "minItems": 1, "uniqueItems": True, "items": _TEXT,
                     },
                 },
@@ -202,6 +203,7 @@ class DataSource:
             "spark": spark.job(self.spark, os.environ) if self.engine == "spark" else None,
             "limits": {"seconds": self.limits.seconds, "memory": self.limits.memory},
             "scratch": str(candidate.scratch()),
+            "plugin_files": [str(file) for file in candidate.plugin_files("hotpass_metrics")],
         }  # fmt: skip
 
     def _fetch(self, candidate: Candidate) -> Path:

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NamedTuple
 
 from hotpass.candidate import Candidate
 from hotpass.gates import MeasuringGate, ParameterError
-from hotpass.metrics import folder_plugins
 from hotpass.verdicts import GateResult, Json, Verdict, digest_of, failed, passed
 from hotpass_evaluation.gates import first_champion
 from hotpass_evaluation.gates.alpha_budget import (
@@ -230,7 +229,7 @@ class Evaluation(MeasuringGate):
             for role in ("challenger", "champion"):
                 if one.logged and job[role] is not None and job[role]["threshold"] is None:
                     raise Unusable(
-                        f"{one.metric} is asked for at the threshold that the run logged, and the run of the "
+                        f"{one.metric} is asked for at the threshold that the run logged, and the run of "
                         f"{job[role]['name']} logged no number as parameter decision_threshold. Log it, or "
                         "write the threshold into the policy"
                     )
@@ -250,8 +249,6 @@ class Evaluation(MeasuringGate):
             "least": list(self._least()),
             "resamples": self.parameters.get("resamples", 2000),
             "seed": self.parameters.get("seed", 0),
-            "plugin_files": [str(file) for file in folder_plugins()]
-            if any(one.of_plugin for one in self._requirements) else [],
         }  # fmt: skip
 
     def _judge(

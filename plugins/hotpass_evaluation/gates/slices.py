@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from hotpass.candidate import Candidate
 from hotpass.decimals import number_text
 from hotpass.gates import MeasuringGate, ParameterError
-from hotpass.metrics import folder_plugins
 from hotpass.verdicts import GateResult, Json, Verdict, failed, passed
 from hotpass_evaluation.gates import first_champion
 from hotpass_evaluation.gates.common import DATA, DataSource, Unusable, start
@@ -173,8 +172,6 @@ class Slices(MeasuringGate):
             "min_rows": self.parameters.get("min_rows", 100),
             "min_positives": self.parameters.get("min_positives", 20),
             "resamples": self.parameters.get("resamples", 2000), "seed": self.parameters.get("seed", 0),
-            "plugin_files": [str(file) for file in folder_plugins()]
-            if any(one.of_plugin for one in self._requirements) else [],
         }  # fmt: skip
 
     def _judged(self, found: Mapping[str, Any], candidate: Candidate, job: Mapping[str, Any]) -> GateResult:

@@ -179,6 +179,9 @@ class _Sources:
             lambda entry: True,
         )
 
+    def plugin_files(self, hook: str) -> Sequence[Path]:
+        return ()
+
     def files(self) -> Files:
         raise NotAtHand("the files of a version, which a backtest does not read")
 

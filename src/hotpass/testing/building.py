@@ -46,6 +46,7 @@ class PlainSources:
     known_stays: Sequence[Stay] = ()
     supplied: Mapping[str, Json] = field(default_factory=dict)
     decisions: Sequence[PastDecision] = ()
+    files_of_plugins: Sequence[Path] = ()
     folder: Path | None = None
     artifacts: Mapping[str, Path] = field(default_factory=dict)
     dataset_files: Mapping[str, Path] = field(default_factory=dict)
@@ -71,6 +72,9 @@ class PlainSources:
 
     def earlier(self) -> Sequence[PastDecision]:
         return self.decisions
+
+    def plugin_files(self, hook: str) -> Sequence[Path]:
+        return self.files_of_plugins
 
     def files(self) -> Files:
         if self.folder is None:
@@ -130,6 +134,7 @@ def candidate(
     dataset_files: Mapping[str, str | Path] | None = None,
     scratch: str | Path | None = None,
     earlier: Sequence[PastDecision] = (),
+    plugin_files: Sequence[str | Path] = (),
     measured: Mapping[str, GateResult | Verdict | str] | None = None,
 ) -> Candidate:
     """A candidate made of plain data. Nothing is logged, tagged or recorded unless an argument says so.
@@ -142,11 +147,11 @@ def candidate(
     for the version in stage `to` (its version defaults to 1), or None where no version is. `aliases` are
     those that point at the candidate. `files` is the folder of the model's own files, `artifacts` what the
     run keeps by its path there (a URI that a gate fetches is one too), `dataset_files` the files behind data
-    sets by name or context, `scratch` a folder to compute in, `earlier` the decisions on record. With
-    `measured`, gates that measure do not, and say what stands there under their name. `approvals` are those
-    that stand, `requester` is who asks, `trainer` who made the run and `registrant` who registered the
-    version; a name alone is that of somebody who has authenticated, and `Person(name)` only claims it. Times
-    are timezone-aware.
+    sets by name or context, `scratch` a folder to compute in, `earlier` the decisions on record,
+    `plugin_files` the files of plugin folders in force. With `measured`, gates that measure do not, and say
+    what stands there under their name. `approvals` are those that stand, `requester` is who asks, `trainer`
+    who made the run and `registrant` who registered the version; a name alone is that of somebody who has
+    authenticated, and `Person(name)` only claims it. Times are timezone-aware.
 
     Raises CallError for a stage that cannot be one.
     """
@@ -188,6 +193,7 @@ def candidate(
         known_stays=stays,
         supplied=evidence or {},
         decisions=earlier,
+        files_of_plugins=[Path(file) for file in plugin_files],
         folder=None if files is None else Path(files).absolute(),
         artifacts={path: Path(file).absolute() for path, file in (artifacts or {}).items()},
         dataset_files={name: Path(file).absolute() for name, file in (dataset_files or {}).items()},

@@ -15,7 +15,6 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from hotpass.candidate import Candidate, PastDecision
 from hotpass.facts import PastVerdict
-from hotpass.plugins import create_manager
 from hotpass.testing import NOW, candidate, judge
 from hotpass.verdicts import GateResult, Identity, digest_of
 from hotpass_evaluation.work.evaluation import digest_of_scores
@@ -428,15 +427,15 @@ def test_scores_are_the_same_but_for_the_last_digits_of_the_machine():
 
 def test_a_metric_of_a_plugin_folder(study, tmp_path):
     (tmp_path / "ours.py").write_text(PLUGIN)
-    create_manager([tmp_path], entry_points=False)
     metrics = {"mean_won": {"direction": "higher", "at_least": 0.5}}
-    result = study.judge(study.parameters(metrics, resamples=200), "good")
+    result = study.judge(
+        study.parameters(metrics, resamples=200), "good", plugin_files=[tmp_path / "ours.py"]
+    )
     assert result.verdict == "passed", result.message
     found = metrics_of(result)["mean_won.at_least"]
     target, score = (study.holdout["y"] == "yes"), study.scores("good")
     assert found["value"] == pytest.approx(target[score > 0.5].mean())
     assert found["low"] < found["value"]
-    (tmp_path / "ours.py").unlink()
 
 
 @pytest.mark.parametrize(
@@ -448,9 +447,10 @@ def test_a_metric_of_a_plugin_folder(study, tmp_path):
 )
 def test_a_metric_that_is_not_as_the_policy_says(study, tmp_path, name, direction, said):
     (tmp_path / "theirs.py").write_text(PLUGIN)
-    create_manager([tmp_path], entry_points=False)
     bound = "at_least" if direction == "higher" else "at_most"
-    result = study.judge(study.parameters({name: {"direction": direction, bound: 0.5}}), "good")
-    (tmp_path / "theirs.py").unlink()
+    result = study.judge(
+        study.parameters({name: {"direction": direction, bound: 0.5}}), "good",
+        plugin_files=[tmp_path / "theirs.py"],
+    )  # fmt: skip
     assert result.verdict == "failed"
     assert said in result.message
