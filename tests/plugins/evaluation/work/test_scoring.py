@@ -307,10 +307,13 @@ class _Own(BaseEstimator):  # type: ignore[misc]
 def test_types_outside_the_reviewed_list(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "own_types.py").write_text(
+    # Not in the working directory, from which workers import nothing.
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    (installed / "own_types.py").write_text(
         "import numpy as np\nfrom sklearn.base import BaseEstimator\n\n\n" + inspect.getsource(_Own)
     )
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(installed)
     own = importlib.import_module("own_types")
     store(own._Own(), tmp_path / "own")
     job = _job(place, tmp_path, challenger=_model(tmp_path / "own", "challenger"))
