@@ -25,7 +25,7 @@ from hotpass_evaluation.gates.alpha_budget import (
 )
 from hotpass_evaluation.gates.common import DATA, DataSource, start
 from hotpass_evaluation.gates.evaluation_exhibits import exhibits
-from hotpass_evaluation.gates.metrics import CONFIDENCE, METRICS, requirements_of
+from hotpass_evaluation.gates.metrics import COMPARING, CONFIDENCE, METRICS, requirements_of
 from hotpass_evaluation.gates.requirements import finding_of, said, sentence, together
 from hotpass_evaluation.gates.words import counted, percent
 from hotpass_evaluation.unusable import Unusable
@@ -124,18 +124,7 @@ class Evaluation(MeasuringGate):
                     },
                 ],
             },
-            "first_champion": {
-                "description": "What to say where no version has held the target stage yet.",
-                "enum": ["allow", "deny"], "default": "deny",
-            },
-            "resamples": {
-                "description": "How many bootstrap resamples, for metrics whose interval comes from them.",
-                "type": "integer", "minimum": 200, "maximum": 100_000, "default": 2000,
-            },
-            "seed": {
-                "description": "What the resamples are drawn with.", "type": "integer", "minimum": 0,
-                "default": 0,
-            },
+            **COMPARING,
         },
         "required": ["data", "target", "metrics"],
         "additionalProperties": False,

@@ -17,6 +17,22 @@ _OF_METRICS = ("threshold", "beta", "top", "values")
 
 LOGGED = "logged"
 
+#: Properties of the schema of a gate that compares with the champion by resamples.
+COMPARING: dict[str, Any] = {
+    "first_champion": {
+        "description": "What to say where no version has held the target stage yet.",
+        "enum": ["allow", "deny"], "default": "deny",
+    },
+    "resamples": {
+        "description": "How many bootstrap resamples, for metrics whose interval comes from them.",
+        "type": "integer", "minimum": 200, "maximum": 100_000, "default": 2000,
+    },
+    "seed": {
+        "description": "What the resamples are drawn with.", "type": "integer", "minimum": 0,
+        "default": 0,
+    },
+}  # fmt: skip
+
 CONFIDENCE: Mapping[str, Any] = {
     "type": "number", "exclusiveMinimum": 0.5, "exclusiveMaximum": 1, "examples": [0.95],
 }  # fmt: skip

@@ -12,7 +12,7 @@ from hotpass.gates import MeasuringGate, ParameterError
 from hotpass.verdicts import GateResult, Json, Verdict, failed, passed
 from hotpass_evaluation.gates import first_champion
 from hotpass_evaluation.gates.common import DATA, DataSource, Unusable, start
-from hotpass_evaluation.gates.metrics import CONFIDENCE, METRICS, requirements_of
+from hotpass_evaluation.gates.metrics import COMPARING, CONFIDENCE, METRICS, requirements_of
 from hotpass_evaluation.gates.requirements import sentence
 from hotpass_evaluation.gates.slice_findings import KEPT, ORDER, Judged, between, by_slice, drawings, listed
 from hotpass_evaluation.gates.slicing import BY, DISPARITY, MEASURES, Slicing, disparities_of
@@ -86,18 +86,7 @@ class Slices(MeasuringGate):
                 "description": "What to say of slices that are shown neither to miss nor to reach it.",
                 "enum": ["inconclusive", "pass"], "default": "inconclusive",
             },
-            "first_champion": {
-                "description": "What to say where no version has held the target stage yet.",
-                "enum": ["allow", "deny"], "default": "deny",
-            },
-            "resamples": {
-                "description": "How many bootstrap resamples, for metrics whose interval comes from them.",
-                "type": "integer", "minimum": 200, "maximum": 100_000, "default": 2000,
-            },
-            "seed": {
-                "description": "What the resamples are drawn with.", "type": "integer", "minimum": 0,
-                "default": 0,
-            },
+            **COMPARING,
         },
         "required": ["data", "target"],
         "additionalProperties": False,

@@ -12,8 +12,8 @@ from hotpass.errors import PluginError
 from hotpass_evaluation.statistics import Measured, Sample, Undefined, measure
 from hotpass_evaluation.statistics.arrays import Codes
 from hotpass_evaluation.unusable import Unusable
+from hotpass_evaluation.work.asked import as_json, metrics_of
 from hotpass_evaluation.work.disparity import disparities
-from hotpass_evaluation.work.evaluation import _as_json, _metrics
 from hotpass_evaluation.work.scoring import Scored, scored
 from hotpass_evaluation.work.segments import Coded, coded, crossed
 from hotpass_evaluation.work.table import Table
@@ -73,18 +73,18 @@ def _measured(rows: Codes, scores: Scored, job: dict[str, Any]) -> list[dict[str
     confidence = [one["confidence"] for one in job["metrics"]]
     try:
         figures = measure(
-            sample, _metrics(job["metrics"], job), confidence=confidence, resamples=job["resamples"],
+            sample, metrics_of(job["metrics"], job), confidence=confidence, resamples=job["resamples"],
             seed=job["seed"],
         )  # fmt: skip
     except (PluginError, ValueError) as error:
         raise Unusable(str(error)) from None
     return [
-        {**_as_json(figure, sure), "p_below": _p_below(figure, one, sure)}
+        {**as_json(figure, sure), "p_below": p_below(figure, one, sure)}
         for figure, one, sure in zip(figures, job["metrics"], confidence, strict=True)
     ]
 
 
-def _p_below(figure: Measured | Undefined, asked: dict[str, Any], confidence: float) -> float | None:
+def p_below(figure: Measured | Undefined, asked: dict[str, Any], confidence: float) -> float | None:
     """The chance of a figure so far on the wrong side of the margin if the truth were on it: from how many
     times the reach of the bound on that side the margin is away, taken as normal.
     """

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from hotpass_evaluation.statistics import Metric, Sample, measure
 from hotpass_evaluation.statistics.holm import adjusted
-from hotpass_evaluation.work.slices import _p_below
+from hotpass_evaluation.work.slices import p_below
 
 
 @settings(max_examples=25)
@@ -43,7 +43,7 @@ def test_twelve_slices_that_are_on_the_floor_are_seldom_shown_to_be_below() -> N
             target = (rng.random(size) < 0.12).astype(float)
             scores = norm.cdf(rng.normal(size=size) + norm.ppf(0.7) * 2**0.5 * target)
             found = measure(Sample(target, scores), [Metric("roc_auc")], confidence=0.95)[0]
-            p_values.append(_p_below(found, asked, 0.95) or 0.0)
+            p_values.append(p_below(found, asked, 0.95) or 0.0)
         alarms += min(adjusted(p_values)) < 0.05
         naive += min(p_values) < 0.05
     # 5% of 120 is 6; 12 or more have a chance of one in sixty.
