@@ -39,6 +39,7 @@ def trained_on(folder: Path, frame: pd.DataFrame | None, inputs: list[str] | Non
     )  # fmt: skip
 
 
+@pytest.mark.skipif(not BANK.exists(), reason=f"the bank's contacts are not in {BANK.parent}")
 def test_on_the_bank_data_duration_is_flagged_and_nothing_else(folder: Path) -> None:
     bank = pd.read_csv(BANK, sep=";")
     result = assert_fails(
